@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# Postfach: what a developer and continuous integration call. `make help` lists it.
+
+SHELL       := /bin/bash
+GO          ?= go
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS     := -s -w -X main.version=$(VERSION)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+export CGO_ENABLED = 0
+
+# What the tests call besides Go. Everything is Debian's.
+TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git
+TOOLS_BENCH := clamd clamdscan apache2 rclone curl
+TOOLS_CHECK := clamd git
+
+.PHONY: help build demo tour check fmt vet lint unit fuzz test crash bench litmus vuln clean tools-test FORCE
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: bin/postfach ## one static binary: bin/postfach
+
+bin/postfach: FORCE
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/postfach
+
+demo: build ## start everything on loopback, with two members and a mail catcher
+	@bin/postfach demo
+
+tour: build ## half a minute: upload, virus, mails, release, audit
+	@bin/postfach demo --tour
+
+check: fmt vet lint unit fuzz ## format, vet, lint, unit tests, seconds of fuzzing (under two minutes)
+
+fmt:
+	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$out" ]; then echo "gofmt: $$out"; exit 1; fi
+
+vet:
+	@$(GO) vet ./...
+
+lint:
+	@tool=$$(bash test/tool.sh staticcheck $(STATICCHECK)) && $$tool ./...
+
+unit:
+	@bash test/install.sh $(TOOLS_CHECK)
+	@$(GO) test -short ./...
+
+fuzz:
+	@bash test/fuzz.sh $(or $(SECONDS_FUZZ),20)
+
+tools-test:
+	@bash test/install.sh $(TOOLS_TEST)
+
+test: tools-test build fmt vet lint ## everything once, long series shortened; installs what it needs
+	@bash test/fuzz.sh $(or $(SECONDS_FUZZ),40)
+	@$(GO) test -count=1 -timeout 40m ./...
+
+crash: tools-test build ## 300 kills at random moments (CRASH_SEED, CRASH_KILLS; resumable)
+	@POSTFACH_CRASH_KILLS=$(or $(CRASH_KILLS),300) POSTFACH_CRASH_SEED=$(CRASH_SEED) \
+		POSTFACH_RESULTS=$(CURDIR)/docs/results \
+		$(GO) test -count=1 -timeout 6h -v -run '^TestCrash' ./test
+
+litmus: tools-test build ## Debian's litmus in a member's an_KVBbg and in a caseworker's Postausgang
+	@$(GO) test -count=1 -timeout 20m -v -run '^TestLitmus' ./test
+
+bench: ## beside Apache mod_dav, rclone and the floors; results in docs/results
+	@bash test/install.sh $(TOOLS_BENCH)
+	@$(MAKE) --no-print-directory build
+	@$(GO) build -trimpath -o bin/davbench ./bench/davbench
+	@$(GO) run ./bench -davbench bin/davbench -postfach bin/postfach -results docs/results $(BENCH_ARGS)
+
+vuln: ## known vulnerabilities of what we import, where the database can be reached
+	@bash test/vuln.sh $(GOVULNCHECK)
+
+clean:
+	@rm -rf bin .demo
