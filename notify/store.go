@@ -113,35 +113,23 @@ type Pending struct {
 	Told    []mailbox.AccountID // to whom a notice of this delivery was formed; 0 stands for staff_address
 }
 
-// AlertKind says what an alert is about.
-type AlertKind string
-
-const (
-	AlertRefused      AlertKind = "refused"       // an upload was infected or could not be judged
-	AlertRecalled     AlertKind = "recalled"      // a document was withdrawn after a notice of it had been formed
-	AlertRecalledRead AlertKind = "recalled-read" // a withdrawn document had been retrieved
-)
-
-// Alert is written by the mailbox in the transaction of what it reports
-// (mailbox.Alert); the catalog adds what the mails need.
+// Alert is what the mailbox wrote in the transaction of what it reports, with
+// what the mails need. It is open until a Forming names it.
 type Alert struct {
-	ID        AlertID
-	Kind      AlertKind
-	Member    mailbox.MemberID
-	Number    string            // of the member
-	Name      string            // of the member
-	Account   mailbox.AccountID // whose upload was refused, or who recalled
-	Signature string            // of AlertRefused: the scanner's signature, or the reason
-	Entry     mailbox.EntryID
-	Time      time.Time
+	ID AlertID
+	mailbox.Alert
+	Number string // of the member; "" when Member is 0
+	Name   string // of the member
 
-	// Uploader is the account of an AlertRefused; Address "" if it has none.
+	// Uploader is the account of an AlertRefused; Address "" if it has none or
+	// is disabled.
 	Uploader Recipient
 	// LastTold, of AlertRefused: when an alert of the same account and
-	// signature was last formed into notices; zero for never.
+	// signature was last named by a Forming; zero for never.
 	LastTold time.Time
 	// Told, of AlertRecalled: those to whom a notice of a delivery of this
-	// version was sent, or claimed at least once and neither dropped.
+	// version was sent, or at least once claimed and not dropped. Enabled
+	// accounts and fixed addresses only.
 	Told []Recipient
 }
 
