@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reply
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"strconv"
+)
+
+// style is the whole of a page's design; its digest is in the policy, so that
+// no other style and no script can be brought in.
+const style = `body{font:1.05rem/1.55 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
+h1{font-size:1.4rem}a{color:#0b4f8a}a:focus-visible{outline:3px solid #0b4f8a;outline-offset:2px}
+table{border-collapse:collapse;width:100%}caption{text-align:left;padding:.4rem 0}th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #767676;overflow-wrap:anywhere}
+td.n,th.n{text-align:right;white-space:nowrap}footer{margin-top:2rem;border-top:1px solid #767676;padding-top:.6rem}
+@media(prefers-color-scheme:dark){body{color:#eee;background:#16181b}a{color:#8cc4ff}a:focus-visible{outline-color:#8cc4ff}}`
+
+// Policy of every page: nothing may run, be framed or be loaded.
+var pagePolicy = func() string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}()
+
+var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+<html lang="{{.Lang}}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{{.Title}}{{with .Authority}} – {{.}}{{end}}</title>
+<style>{{.Style}}</style>
+</head>
+<body>
+<main>
+<h1>{{.Title}}</h1>
+{{.Body}}
+</main>
+<footer>{{with .Authority}}<p>{{.}}</p>{{end}}{{with .Contact}}<p>{{$.Label}}: {{.}}</p>{{end}}</footer>
+</body>
+</html>
+`))
+
+// Page writes a complete HTML page: safe (no script, no foreign resource),
+// usable by keyboard and screen reader, with the service contact (K25). An
+// empty title takes the one that belongs to the status.
+func (p *Writer) Page(w http.ResponseWriter, r *http.Request, code int, lang, title string, body template.HTML) {
+	if title == "" {
+		title = titles[lang].of(code)
+	}
+	var b bytes.Buffer
+	err := pageTemplate.Execute(&b, map[string]any{
+		"Lang": lang, "Title": title, "Authority": p.o.Authority, "Contact": p.o.Contact,
+		"Label": titles[lang].contact, "Style": template.CSS(style), "Body": body,
+	})
+	if err != nil { // a constant template over plain values: a fault of ours
+		p.o.Log.ErrorContext(r.Context(), "page", "err", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Content-Language", lang)
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(code)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.Bytes()) // the client may have gone
+	}
+}
+
+func paragraph(text string) template.HTML {
+	return template.HTML("<p>" + template.HTMLEscapeString(text) + "</p>")
+}
+
+// words are the fixed texts of a page in one language.
+type words struct {
+	contact, refused, absent, signIn, later, fault string
+}
+
+var titles = map[string]words{
+	"de": {
+		contact: "Service und Kontakt", refused: "Das war nicht möglich", absent: "Nicht gefunden",
+		signIn: "Bitte anmelden", later: "Bitte später noch einmal versuchen", fault: "Ein Fehler ist aufgetreten",
+	},
+	"en": {
+		contact: "Service and contact", refused: "That was not possible", absent: "Not found",
+		signIn: "Please sign in", later: "Please try again later", fault: "Something went wrong",
+	},
+}
+
+func (t words) of(code int) string {
+	switch {
+	case code == http.StatusUnauthorized:
+		return t.signIn
+	case code == http.StatusNotFound:
+		return t.absent
+	case code == http.StatusServiceUnavailable || code == http.StatusTooManyRequests:
+		return t.later
+	case code >= 500 && code != http.StatusInsufficientStorage && code != http.StatusNotImplemented:
+		return t.fault
+	}
+	return t.refused
+}
