@@ -2,9 +2,9 @@
 
 // Package auth says who is asking: accounts, passwords and the pauses after
 // wrong ones, and the administration of all three. It turns a request into a
-// mailbox.Actor and declares the Store that package catalog implements. No SQL,
-// no rule about files and no wording for people lives here; what an actor may
-// do is decided in package mailbox, and how a refusal reads in package reply.
+// mailbox.Actor and declares the Store that package catalog implements. No SQL
+// and no rule about files lives here: what an actor may do is decided in
+// package mailbox, and how a refused request reads in package reply.
 package auth
 
 import (

@@ -3,7 +3,6 @@
 package auth
 
 import (
-	"errors"
 	"net/mail"
 	"strings"
 	"unicode"
@@ -19,29 +18,23 @@ type Login string
 
 const maxLogin = 100 // bytes
 
-var (
-	errLoginLength    = errors.New("a login has 1 to 100 bytes")
-	errLoginCharacter = errors.New("a login holds letters, digits and . _ - + @ and begins with a letter or digit")
-	errEmail          = errors.New("not an e-mail address like name@example.org")
-)
-
-// ParseLogin checks a login for a new account.
+// ParseLogin checks a login for a new account. The error is a *Refusal.
 func ParseLogin(s string) (Login, error) {
 	if s == "" || len(s) > maxLogin {
-		return "", errLoginLength
+		return "", invalid(textLogin, s)
 	}
 	if !utf8.ValidString(s) {
-		return "", errLoginCharacter
+		return "", invalid(textLogin, s)
 	}
 	s = norm.NFC.String(s)
 	for i, r := range s {
 		word := unicode.IsLetter(r) || unicode.IsDigit(r) || i > 0 && unicode.IsMark(r)
 		if !word && (i == 0 || !strings.ContainsRune("._-+@", r)) {
-			return "", errLoginCharacter
+			return "", invalid(textLogin, s)
 		}
 	}
 	if len(s) > maxLogin {
-		return "", errLoginLength
+		return "", invalid(textLogin, s)
 	}
 	return Login(s), nil
 }
@@ -76,25 +69,26 @@ func foldKey(s string) string {
 func EmailKey(email string) string { return foldKey(email) }
 
 // ParseEmail checks the syntax of a single bare address (RFC 5321 section
-// 4.1.2, without quoted local parts and address literals).
+// 4.1.2, without quoted local parts and address literals). The error is a
+// *Refusal.
 func ParseEmail(s string) (string, error) {
 	if len(s) > 254 || !utf8.ValidString(s) {
-		return "", errEmail
+		return "", invalid(textEmail, s)
 	}
 	s = norm.NFC.String(s)
 	if strings.ContainsFunc(s, func(r rune) bool {
 		return unicode.IsControl(r) || unicode.IsSpace(r) || strings.ContainsRune(`"(),:;<>[\]`, r)
 	}) {
-		return "", errEmail
+		return "", invalid(textEmail, s)
 	}
 	a, err := mail.ParseAddress(s)
 	if err != nil || a.Address != s || a.Name != "" {
-		return "", errEmail
+		return "", invalid(textEmail, s)
 	}
 	local, domain, _ := strings.Cut(s, "@")
 	if len(local) > 64 || !strings.Contains(domain, ".") || strings.Contains(domain, "..") ||
 		strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") {
-		return "", errEmail
+		return "", invalid(textEmail, s)
 	}
 	return s, nil
 }

@@ -39,27 +39,23 @@ const (
 	maxArgonTime   = 8
 )
 
-var (
-	errPasswordShort   = fmt.Errorf("a password has at least %d characters", MinPassword)
-	errPasswordLong    = fmt.Errorf("a password has at most %d bytes", MaxPassword)
-	errPasswordControl = errors.New("a password holds no control characters and is valid UTF-8")
-	errPHC             = errors.New("not an argon2id hash in PHC string form within bounds")
-)
+var errPHC = errors.New("not an argon2id hash in PHC string form within bounds")
 
 // CheckPassword applies the rules for a new password: length is the only one
 // (NIST SP 800-63B section 3.1.1), control characters are refused because
 // clients cannot send them alike (RFC 7617 section 2). Characters are counted
-// after NFC.
+// after NFC, in which form passwords are hashed: the same letters typed on
+// another system are the same password. The error is a *Refusal.
 func CheckPassword(s string) error {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
-		return errPasswordControl
+		return invalid(textPasswordControl)
 	}
 	s = norm.NFC.String(s)
 	switch {
 	case utf8.RuneCountInString(s) < MinPassword:
-		return errPasswordShort
+		return invalid(textPasswordShort, MinPassword)
 	case len(s) > MaxPassword:
-		return errPasswordLong
+		return invalid(textPasswordLong, MaxPassword)
 	}
 	return nil
 }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package auth
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"net/netip"
+	"time"
+
+	"postfach/mailbox"
+)
+
+// view is an actor as it is until some grant begins, ends or loses its member.
+type view struct {
+	actor   mailbox.Actor
+	from    time.Time
+	until   time.Time // zero: nothing is going to change by the clock
+	refused bool      // the member is closed: no sign-in
+}
+
+func (v *view) holds(now time.Time) bool {
+	return !now.Before(v.from) && (v.until.IsZero() || now.Before(v.until))
+}
+
+// at gives the view of the account at now, made anew only when the clock has
+// passed a bound of a grant. The slice of grants is shared and never written.
+func (e *verified) at(now time.Time) *view {
+	if v := e.view.Load(); v != nil && v.holds(now) {
+		return v
+	}
+	v := newView(e.cred, now)
+	e.view.Store(v)
+	return v
+}
+
+// newView works out the grants in force. Those of the member's side end with
+// their member (member close); when that leaves none, nobody signs in. The
+// authority keeps its own: the content of a closed member is kept to be read.
+// An account whose last grant has simply ended signs in and may do nothing.
+func newView(c Credentials, now time.Time) *view {
+	v := &view{from: now}
+	var grants []mailbox.Grant
+	closed := false
+	for _, g := range c.Grants {
+		v.bound(now, g.From, g.Until)
+		if g.Role.Side() == mailbox.MemberSide && !g.ClosedOn.IsZero() {
+			v.bound(now, g.ClosedOn)
+			if !now.Before(g.ClosedOn) {
+				closed = true
+				continue
+			}
+		}
+		if g.InForce(now) {
+			grants = append(grants, g.Grant)
+		}
+	}
+	v.refused = closed && len(grants) == 0
+	v.actor = mailbox.Actor{
+		Account:       c.Account.ID,
+		Login:         string(c.Account.Login),
+		Person:        c.Person.ID,
+		PersonName:    c.Person.Name,
+		Kind:          c.Account.Kind,
+		Layout:        c.Account.Layout,
+		Language:      c.Person.Language,
+		Grants:        grants,
+		Revision:      revision(c.Account.Layout, grants),
+		ReleaseDirect: c.Account.Kind == mailbox.MachineAccount && c.Account.ReleaseDirect,
+	}
+	return v
+}
+
+// bound lets the view end at the first of the moments still to come.
+func (v *view) bound(now time.Time, moments ...time.Time) {
+	for _, m := range moments {
+		if m.After(now) && (v.until.IsZero() || m.Before(v.until)) {
+			v.until = m
+		}
+	}
+}
+
+// revision is a number that changes with what the account sees, by an order or
+// by the clock alone; equal on every node.
+func revision(l mailbox.Layout, grants []mailbox.Grant) int64 {
+	h := fnv.New64a()
+	h.Write([]byte(l))
+	var b [17]byte
+	for _, g := range grants {
+		binary.BigEndian.PutUint64(b[:], uint64(g.ID))
+		binary.BigEndian.PutUint64(b[8:], uint64(g.Member))
+		b[16] = 0
+		if g.Responsible {
+			b[16] = 1
+		}
+		h.Write(b[:])
+		h.Write([]byte(g.Role))
+	}
+	return int64(h.Sum64() >> 1)
+}
+
+// admits says whether the account may sign in from addr at all. The view is
+// that of the same moment.
+func (c *Credentials) admits(v *view, addr netip.Addr) bool {
+	if c.Account.Disabled || v.refused || c.Account.Password == "" {
+		return false
+	}
+	machine := c.Account.Kind == mailbox.MachineAccount
+	return !machine || len(c.Account.Networks) == 0 || within(addr.Unmap(), c.Account.Networks)
+}

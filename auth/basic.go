@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package auth
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"postfach/mailbox"
+)
+
+// ReasonInsecure: a password would travel in clear text.
+const ReasonInsecure mailbox.Reason = "insecure-transport"
+
+const maxUserAgent = 256 // bytes kept for the audit record
+
+// Strangers counts refused sign-ins per address and minute for the audit (I3).
+type Strangers interface {
+	Count(addr netip.Addr)
+}
+
+// Options of an Authenticator; the zero value serves loopback and TLS.
+type Options struct {
+	Secure    func(*http.Request) bool       // nil means IsSecure without proxies
+	Address   func(*http.Request) netip.Addr // nil means ClientAddress without proxies
+	Strangers Strangers                      // nil counts nothing
+	Log       *slog.Logger                   // nil discards
+	Now       func() time.Time               // nil means time.Now
+}
+
+// Authenticator turns requests into actors by HTTP Basic (RFC 7617).
+type Authenticator struct {
+	store   Store
+	o       Options
+	secret  secret
+	dummy   PHC // what unknown accounts are checked against
+	marker  *marker
+	good    *recent[*verified]
+	bad     *recent[wrong]
+	epoch   epoch
+	turns   *turns
+	pairs   *pairs
+	timeout time.Duration // of the store, in sign-ins that outlive their client
+}
+
+// New makes an Authenticator. It needs the store's secret, so the kind is
+// Unavailable when the store is.
+func New(ctx context.Context, s Store, o Options) (*Authenticator, error) {
+	if o.Secure == nil {
+		o.Secure = func(r *http.Request) bool { return IsSecure(r, nil) }
+	}
+	if o.Address == nil {
+		o.Address = func(r *http.Request) netip.Addr { return ClientAddress(r, nil) }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	key, err := s.AuthSecret(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("sign-in: %w", storeError(err))
+	}
+	a := &Authenticator{
+		store: s, o: o, secret: key, dummy: dummyHash(), marker: newMarker(),
+		good: newRecent[*verified](cacheSize), bad: newRecent[wrong](cacheSize),
+		turns: newTurns(hashesAtOnce, hashWait), pairs: newPairs(2 * hashWait), timeout: 5 * time.Second,
+	}
+	a.epoch.load, a.epoch.now = s.AuthEpoch, o.Now
+	return a, nil
+}
+
+// Authenticate gives the actor of a request, with Via.Address and Via.UserAgent
+// set. The grants are those in force now; the slice is shared and must not be
+// changed. Kinds: Unauthenticated (alike for wrong password, unknown, disabled,
+// closed and a machine from elsewhere), Paused and Unavailable with RetryAfter,
+// Forbidden with ReasonInsecure when the connection is not fit for a password.
+func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request) (mailbox.Actor, error) {
+	if !a.o.Secure(r) {
+		return mailbox.Actor{}, mailbox.E(mailbox.Forbidden, ReasonInsecure)
+	}
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		// Every client asks once without; this is no failed sign-in.
+		return mailbox.Actor{}, errSignIn()
+	}
+	addr := a.o.Address(r)
+	m := a.marker.of(header, netip.Prefix{})
+	v, err := a.remembered(ctx, m, addr)
+	if err == nil && v == nil {
+		v, err = a.signIn(ctx, header, m, addr)
+	}
+	if err != nil {
+		if k := mailbox.KindOf(err); a.o.Strangers != nil && (k == mailbox.Unauthenticated || k == mailbox.Paused) {
+			a.o.Strangers.Count(addr)
+		}
+		return mailbox.Actor{}, err
+	}
+	actor := v.actor
+	actor.Via = mailbox.Via{Address: addr, UserAgent: userAgent(r)}
+	return actor, nil
+}
+
+func errSignIn() error { return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonSignIn) }
+
+// remembered gives the view of credentials that were verified lately, or nil.
+// After a change of any account they are read again; if the password is still
+// the one that was verified, nothing is hashed.
+func (a *Authenticator) remembered(ctx context.Context, m mark, addr netip.Addr) (*view, error) {
+	e, ok := a.good.get(m)
+	if !ok {
+		return nil, nil
+	}
+	now := a.o.Now()
+	if !now.Before(e.until) {
+		a.good.drop(m)
+		return nil, nil
+	}
+	current, err := a.epoch.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if e.epoch != current {
+		if e, err = a.renew(ctx, m, e, current); e == nil || err != nil {
+			return nil, err
+		}
+	}
+	v := e.at(now)
+	if !e.cred.admits(v, addr) {
+		return nil, nil
+	}
+	return v, nil
+}
+
+func (a *Authenticator) renew(ctx context.Context, m mark, e *verified, epoch int64) (*verified, error) {
+	cred, err := a.store.Credentials(ctx, e.cred.Account.Login.Key())
+	gone := mailbox.KindOf(err) == mailbox.NotFound
+	if err != nil && !gone {
+		return nil, storeError(err)
+	}
+	if gone || cred.Account.Password != e.cred.Account.Password {
+		a.good.drop(m)
+		return nil, nil
+	}
+	fresh := &verified{cred: cred, epoch: epoch, until: e.until}
+	a.good.put(m, fresh)
+	return fresh, nil
+}
+
+// signIn checks credentials that are not remembered.
+func (a *Authenticator) signIn(ctx context.Context, header string, m mark, addr netip.Addr) (*view, error) {
+	login, password, ok := parseBasic(header)
+	if !ok {
+		return nil, errSignIn()
+	}
+	key := AttemptKey{Subject: a.secret.subject(login.Key()), Network: network(addr)}
+	unlock, err := a.pairs.lock(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if v, err := a.remembered(ctx, m, addr); v != nil || err != nil {
+		return v, err // a parallel request was first
+	}
+	failures, err := a.store.Attempts(ctx, key)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	if p := failures.pause(a.o.Now()); p > 0 {
+		return nil, errPaused(p)
+	}
+	epoch, err := a.epoch.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	before := a.marker.of(header, key.Network)
+	if w, ok := a.bad.get(before); ok && w.epoch == epoch && a.o.Now().Before(w.until) {
+		return nil, errSignIn() // counted already
+	}
+	return a.check(ctx, attempt{login: login, password: password, key: key, addr: addr, epoch: epoch, good: m, bad: before}, failures)
+}
+
+func errPaused(p time.Duration) error {
+	return &mailbox.Error{Kind: mailbox.Paused, Reason: mailbox.ReasonPaused, RetryAfter: p.Round(time.Second) + time.Second}
+}
+
+// parseBasic reads user and password (RFC 7617 section 2). Both are UTF-8; a
+// client that sends Latin-1 gets no second try, since the password would
+// depend on the guess.
+func parseBasic(header string) (Login, string, bool) {
+	scheme, rest, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", "", false
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
+	if err != nil || !utf8.Valid(raw) {
+		return "", "", false
+	}
+	user, password, ok := strings.Cut(string(raw), ":")
+	return typedLogin(user), password, ok && user != "" && password != ""
+}
+
+func userAgent(r *http.Request) string {
+	s := r.UserAgent()
+	if len(s) > maxUserAgent {
+		s = s[:maxUserAgent]
+	}
+	return strings.ToValidUTF8(s, "")
+}
