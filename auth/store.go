@@ -67,8 +67,9 @@ type Tx interface {
 
 	// Person finds a person by id.
 	Person(id mailbox.PersonID) (Person, error)
-	// PersonByEmail finds a person by EmailKey; the lowest id if several.
-	PersonByEmail(key string) (Person, error)
+	// PersonsByEmail gives the persons with an EmailKey, by id; none is no
+	// error. The clerks of a small office may share an address.
+	PersonsByEmail(key string) ([]Person, error)
 	// AccountByLogin finds an account by Login.Key.
 	AccountByLogin(key string) (Account, error)
 	// Grants gives all grants of an account, ended ones too, by id.
