@@ -54,8 +54,8 @@ type Store interface {
 	ListAccounts(ctx context.Context, member mailbox.MemberID, after string, limit int) ([]Credentials, error)
 
 	// UpdateAccounts runs fn in one transaction. fn may run more than once and
-	// does no I/O but Tx; its error rolls everything back. On nil the change is
-	// durable.
+	// does no I/O but Tx; its error rolls everything back and is returned, so
+	// that errors.Is finds it. On nil the change is durable.
 	UpdateAccounts(ctx context.Context, fn func(Tx) error) error
 }
 
@@ -72,7 +72,7 @@ type Tx interface {
 	PersonsByEmail(key string) ([]Person, error)
 	// AccountByLogin finds an account by Login.Key.
 	AccountByLogin(key string) (Account, error)
-	// Grants gives all grants of an account, ended ones too, by id.
+	// Grants gives all grants of an account, ended ones too, by id, with Number.
 	Grants(id mailbox.AccountID) ([]mailbox.Grant, error)
 	// MemberByNumber finds a member, closed ones too.
 	MemberByNumber(number string) (mailbox.Member, error)

@@ -63,9 +63,10 @@ var (
 	textPeriod         = text{"Die Berechtigung endet vor ihrem Beginn.", "The grant ends before it begins."}
 	textTwoSides       = text{"Ein Konto hat nicht zugleich Rollen der Kasse und eines Mitglieds; legen Sie ein zweites Konto derselben Person an.", "An account does not hold roles of the authority and of a member at once; make a second account of the same person."}
 	textDirect         = text{"Das Konto zeigt ein Postfach unmittelbar (Ansicht direct) und darf deshalb nur ein Mitglied haben. Stellen Sie zuerst die Ansicht members ein; die Pfade des Kontos ändern sich dadurch.", "The account shows one mailbox directly (layout direct), so it can have one member only. Set the layout members first; this changes the account's paths."}
+	textRoleMissing    = text{"Zu dem Mitglied „%s“ fehlt die Rolle.", "The role for member %q is missing."}
 	textNoGrant        = text{"Das Konto hat keine solche Berechtigung.", "The account has no such grant."}
-	textPersonDiffers  = text{"Die Adresse %s gehört schon zu „%s“, nicht zu „%s“. Eine Person hat überall denselben Namen; zwei Personen haben zwei Adressen.", "The address %s belongs to %q already, not to %q. A person has the same name everywhere; two persons have two addresses."}
-	textNoPerson       = text{"Eine Person „%s“ <%s> gibt es nicht; ein Maschinenkonto braucht eine verantwortliche Person, die es schon gibt.", "There is no person %q <%s>; a machine account needs a responsible person who exists already."}
+	textSharedEmail    = text{"Die Adresse %s gehört mehreren Personen (%s). Für Rollen der Kasse hat jede Person ihre eigene Adresse und überall denselben Namen.", "The address %s belongs to several persons (%s). For roles of the authority each person has an address of their own and the same name everywhere."}
+	textMachinePerson  = text{"Ein Maschinenkonto braucht eine verantwortliche Person mit E-Mail-Adresse.", "A machine account needs a responsible person with an e-mail address."}
 	textMachineOnly    = text{"Netze und unmittelbare Freigabe gibt es nur für Maschinenkonten.", "Networks and direct release exist for machine accounts only."}
 	textKindFixed      = text{"Die Art eines Kontos ändert sich nicht.", "The kind of an account never changes."}
 	textReleaseDirect  = text{"Unmittelbare Freigabe braucht die Rolle caseworker.", "Direct release needs the role caseworker."}

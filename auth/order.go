@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package auth
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"postfach/mailbox"
+)
+
+// By is who gives an order, for the audit record.
+type By struct {
+	System string           // operating-system user of a command
+	Order  string           // --order, for example the number of a letter
+	Person mailbox.PersonID // signed in at a door; 0 for a command
+	Via    mailbox.Via
+}
+
+// PersonSpec is a person as an order names it.
+type PersonSpec struct {
+	Name     string
+	Email    string // "" means none, except for machine accounts
+	Language string // "de", "en" or "" for the installation's
+}
+
+// GrantSpec is a grant as an order names it.
+type GrantSpec struct {
+	Role        mailbox.Role
+	Member      string    // a number, "all", or "" where the role knows no members
+	From, Until time.Time // zero means no bound
+	Responsible *bool     // nil means yes when a member is named, no for all
+}
+
+// NewAccount is the order for an account.
+type NewAccount struct {
+	Login         string
+	Person        PersonSpec
+	Kind          mailbox.AccountKind // "" means person
+	Layout        mailbox.Layout      // "" means direct for one member's own account, else members
+	Networks      []netip.Prefix      // machines only
+	ReleaseDirect bool                // machines only
+	Password      string              // "" means none yet: no sign-in
+	Grants        []GrantSpec
+}
+
+// Change is an order about an existing account; nil leaves things as they are.
+type Change struct {
+	Name, Email, Language *string // of the person, so of all the person's accounts
+	Layout                *mailbox.Layout
+	Networks              *[]netip.Prefix
+	ReleaseDirect         *bool
+}
+
+const maxName = 200 // bytes
+
+// check brings a person into the form that is stored.
+func (p PersonSpec) check() (PersonSpec, error) {
+	p.Name = norm.NFC.String(strings.Join(strings.Fields(p.Name), " "))
+	if p.Name == "" || len(p.Name) > maxName || !utf8.ValidString(p.Name) || strings.ContainsFunc(p.Name, unicode.IsControl) {
+		return p, invalid(textName, p.Name)
+	}
+	if p.Email != "" {
+		var err error
+		if p.Email, err = ParseEmail(p.Email); err != nil {
+			return p, err
+		}
+	}
+	if p.Language != "" && p.Language != "de" && p.Language != "en" {
+		return p, invalid(textLanguage, p.Language)
+	}
+	return p, nil
+}
+
+// check brings the parts of an order that need no store into order. It leaves
+// the password alone.
+func (n NewAccount) check() (NewAccount, error) {
+	login, err := ParseLogin(n.Login)
+	if err != nil {
+		return n, err
+	}
+	n.Login = string(login)
+	if n.Person, err = n.Person.check(); err != nil {
+		return n, err
+	}
+	switch n.Kind {
+	case "":
+		n.Kind = mailbox.PersonAccount
+	case mailbox.PersonAccount:
+	case mailbox.MachineAccount:
+		if n.Person.Email == "" {
+			return n, invalid(textMachinePerson)
+		}
+	default:
+		return n, invalid(textKind, n.Kind)
+	}
+	if n.Layout != "" {
+		if err := checkLayout(n.Layout); err != nil {
+			return n, err
+		}
+	}
+	return n, checkMachine(n.Kind, n.Networks, n.ReleaseDirect)
+}
+
+func checkLayout(l mailbox.Layout) error {
+	if l != mailbox.Direct && l != mailbox.Members {
+		return invalid(textLayout, l)
+	}
+	return nil
+}
+
+func checkMachine(k mailbox.AccountKind, networks []netip.Prefix, releaseDirect bool) error {
+	if k != mailbox.MachineAccount && (len(networks) > 0 || releaseDirect) {
+		return invalid(textMachineOnly)
+	}
+	return nil
+}
+
+// german are the names of the roles in texts (DESIGN.md section 1).
+var german = map[mailbox.Role]string{
+	mailbox.Caseworker:    "Sachbearbeitung",
+	mailbox.Reviewer:      "Prüfung",
+	mailbox.Registrar:     "Zugangsverwaltung",
+	mailbox.Auditor:       "Revision",
+	mailbox.Operator:      "Systemverwaltung",
+	mailbox.Clerk:         "Personalsachbearbeitung",
+	mailbox.Administrator: "Administration",
+	mailbox.Datacentre:    "Rechenzentrum",
+}
+
+// ParseRole reads the name of a role, English or German. The error is a
+// *Refusal.
+func ParseRole(s string) (mailbox.Role, error) {
+	all := make([]string, len(mailbox.Roles))
+	for i, r := range mailbox.Roles {
+		if key := foldKey(s); key == string(r) || key == foldKey(german[r]) {
+			return r, nil
+		}
+		all[i] = string(r)
+	}
+	return "", invalid(textRole, s, strings.Join(all, ", "))
+}
+
+// ParseNetworks reads networks or single addresses separated by space or comma.
+// The error is a *Refusal.
+func ParseNetworks(s string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, f := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		p, err := netip.ParsePrefix(f)
+		if a, e := netip.ParseAddr(f); e == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil || p.Addr().Zone() != "" || p.Addr().Is4In6() {
+			return nil, invalid(textNetwork, f)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
+}
+
+// ParseFrom reads the first day of a grant, which begins at midnight in loc; or
+// an exact time (RFC 3339). "" is no bound. The error is a *Refusal.
+func ParseFrom(s string, loc *time.Location) (time.Time, error) { return parseDay(s, loc, 0) }
+
+// ParseUntil reads the last day of a grant, at whose end it ends.
+func ParseUntil(s string, loc *time.Location) (time.Time, error) { return parseDay(s, loc, 1) }
+
+func parseDay(s string, loc *time.Location, days int) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, s); err == nil && t.Year() > 0 {
+		return t.UTC().Truncate(time.Microsecond), nil
+	}
+	for _, form := range []string{time.DateOnly, "02.01.2006", "2.1.2006"} {
+		if t, err := time.ParseInLocation(form, s, loc); err == nil && t.Year() >= 1900 {
+			return time.Date(t.Year(), t.Month(), t.Day()+days, 0, 0, 0, 0, loc).UTC(), nil
+		}
+	}
+	return time.Time{}, invalid(textDate, s)
+}
