@@ -3,8 +3,10 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"postfach/mailbox"
 )
@@ -39,14 +41,16 @@ func membersOf(rows []Pending, d mailbox.Direction) []mailbox.MemberID {
 	return slices.Compact(out)
 }
 
-// reachable keeps the accounts with a usable address, and of several accounts
-// of one person the oldest: a person gets one mail (K6).
+// reachable keeps the accounts with a usable address, each once, and of several
+// accounts of one person the oldest: a person gets one mail (K6).
 func reachable(in []Recipient) []Recipient {
 	in = slices.Clone(in)
-	slices.SortFunc(in, func(a, b Recipient) int { return int(a.Account - b.Account) })
+	slices.SortFunc(in, func(a, b Recipient) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), strings.Compare(a.Address, b.Address))
+	})
 	var out []Recipient
 	seen := map[mailbox.PersonID]bool{}
-	for _, r := range in {
+	for _, r := range slices.Compact(in) {
 		if _, err := ParseAddress(r.Address); err != nil || (r.Person != 0 && seen[r.Person]) {
 			continue
 		}

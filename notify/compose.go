@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/mail"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -193,6 +194,9 @@ func (c *Composer) write(n Notice, v view, to *mail.Address) (Mail, error) {
 	}, nil
 }
 
+// blankLines are what an empty branch of a template leaves behind.
+var blankLines = regexp.MustCompile(`\n\n\n+`)
+
 // render gives the three texts of a letter.
 func (c *Composer) render(k letterKey, v view) (subject, text, html string, err error) {
 	l, known := c.letters[k]
@@ -203,7 +207,7 @@ func (c *Composer) render(k letterKey, v view) (subject, text, html string, err 
 	if err := l.text.Execute(&b, v); err != nil {
 		return "", "", "", fmt.Errorf("mail template: %w", err)
 	}
-	subject, text, found := strings.Cut(b.String(), "\n")
+	subject, text, found := strings.Cut(blankLines.ReplaceAllString(b.String(), "\n\n"), "\n")
 	subject, text = strings.TrimSpace(subject), strings.TrimSpace(text)+"\n"
 	if !found || subject == "" || len(subject) > maxName || plain(subject) != nil {
 		return "", "", "", fmt.Errorf("mail template %s/%s.txt: the first line is no usable subject", k.language, k.topic)
@@ -250,7 +254,7 @@ func sample(t Topic, language string, several bool) Notice {
 	at := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 	f := facts{
 		Members: []mailboxFacts{{"0815", "Stadt Musterhausen", 2}}, Count: 2,
-		First: at, Last: at.Add(10 * time.Minute), Signature: "Eicar-Test-Signature", Account: 17, Days: 2, Limit: 3,
+		First: at, Last: at.Add(10 * time.Minute), Signature: "Eicar-Test-Signature", Account: 17, Hours: 36, Limit: 72,
 	}
 	n := Notice{
 		MessageID: "00000000-0000-7000-8000-000000000000@example.org", Topic: t, Created: at, Attempts: 1, Entitled: true,

@@ -26,8 +26,8 @@ type facts struct {
 	Last      time.Time         `json:"last,omitzero"`
 	Signature string            `json:"signature,omitempty"`
 	Account   mailbox.AccountID `json:"account,omitempty"`
-	Days      int               `json:"days,omitempty"`
-	Limit     int               `json:"limit,omitempty"` // days
+	Hours     int               `json:"hours,omitempty"`
+	Limit     int               `json:"limit,omitempty"` // hours
 }
 
 // mailboxFacts is one mailbox in a mail.

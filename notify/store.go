@@ -179,8 +179,8 @@ type Notice struct {
 	// Recipient as the account is now, or the fixed address.
 	Recipient Recipient
 	// Entitled: the account is enabled and, for a notice with a Direction,
-	// Recipients would still name it for one of the members of Items. Always
-	// true for a fixed address.
+	// Recipients would still name it for every member of Items. Always true
+	// for a fixed address.
 	Entitled bool
 	Data     []byte
 	Created  time.Time

@@ -24,10 +24,10 @@ type view struct {
 	Alone     bool // exactly one mailbox
 	Count     int  // documents, alerts or files
 
-	First, Last time.Time
-	Signature   string
-	Account     int64
-	Days, Limit int
+	First, Last  time.Time
+	Signature    string
+	Account      int64
+	Hours, Limit int
 
 	zone *time.Location
 }
@@ -82,7 +82,7 @@ func (v *view) fill(f facts, base string) error {
 	}
 	v.More, v.Count = f.More, f.Count
 	v.First, v.Last, v.Signature = f.First, f.Last, f.Signature
-	v.Account, v.Days, v.Limit = int64(f.Account), f.Days, f.Limit
+	v.Account, v.Hours, v.Limit = int64(f.Account), f.Hours, f.Limit
 	v.Home = base + "/"
 	v.Link = v.Home
 	if v.Alone = len(v.Boxes) == 1 && v.More == 0; v.Alone {
