@@ -34,6 +34,7 @@ const (
 	AlertRefused      AlertKind = "refused"       // infected or unscannable upload: uploader and security address
 	AlertRecalled     AlertKind = "recalled"      // withdrawn after the mail went out: the clerks
 	AlertRecalledRead AlertKind = "recalled-read" // withdrawn after it was retrieved: security address, at once
+	AlertReturned     AlertKind = "returned"      // sent back by a reviewer: the author
 )
 
 // Alert is written in the transaction of what it reports.
@@ -43,7 +44,7 @@ type Alert struct {
 	Account   AccountID // the uploader, or who recalled
 	Entry     EntryID
 	Version   VersionID
-	Signature string
+	Signature string // of AlertRefused; the reason of AlertReturned
 	Time      time.Time
 }
 

@@ -83,3 +83,6 @@ func KindOf(err error) Kind {
 	}
 	return Internal
 }
+
+// asError finds our error in a chain.
+func asError(err error) (*Error, bool) { return errors.AsType[*Error](err) }

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mailbox
+
+import (
+	"context"
+	"time"
+)
+
+// Bounds of dead properties.
+const (
+	maxProps    = 200
+	maxPropSize = 64 << 10 // bytes, of all properties of an entry
+)
+
+// PropertyChange is a PROPPATCH that the door has understood.
+type PropertyChange struct {
+	Set, Remove []Prop
+	Modified    time.Time // a new time of the content; zero to keep it
+	Conditions  Conditions
+}
+
+// SetProperties changes dead properties and the time of the content, all or
+// nothing.
+func (s *Service) SetProperties(ctx context.Context, a Actor, p Path, ch PropertyChange) (Node, error) {
+	var n Node
+	err := s.update(ctx, &a, p, func(tx Tx) error {
+		t, err := s.toWrite(tx, &a, p)
+		if err != nil {
+			return err
+		}
+		role, err := s.mayProperties(&t)
+		if err != nil {
+			return err
+		}
+		if !t.found() {
+			return E(NotFound, ReasonNotFound)
+		}
+		e := t.entry()
+		g, err := s.guard(tx, &a, t.member.ID, ch.Conditions)
+		if err != nil {
+			return err
+		}
+		if err := g.content(t.chain); err != nil {
+			return err
+		}
+		if err := g.conditions(ch.Conditions, &t, e); err != nil {
+			return err
+		}
+		if err := setProps(tx, e, ch); err != nil {
+			return err
+		}
+		if n, err = s.node(tx, &t, Want{Props: true}); err != nil {
+			return err
+		}
+		return tx.Audit(s.record(&a, OpProperties, ok).about(tx, &t, role, e, t.inside()))
+	})
+	return n, err
+}
+
+func (s *Service) mayProperties(t *spot) (Role, error) {
+	if t.fixed() {
+		return "", E(Forbidden, ReasonFixedFolder)
+	}
+	var e *Entry
+	if t.found() {
+		e = t.entry()
+	}
+	role, allowed := s.may(t, ToSetProperties, t.place(), e)
+	if !allowed {
+		return "", s.forbidden(t.side)
+	}
+	return role, nil
+}
+
+func setProps(tx Tx, e *Entry, ch PropertyChange) error {
+	if len(ch.Set)+len(ch.Remove) > 0 {
+		if err := tx.SetProps(e.ID, ch.Set, ch.Remove); err != nil {
+			return err
+		}
+		have, err := tx.Props(e.ID)
+		if err != nil {
+			return err
+		}
+		size := 0
+		for _, p := range have[e.ID] {
+			size += len(p.Space) + len(p.Local) + len(p.XML)
+		}
+		if len(have[e.ID]) > maxProps || size > maxPropSize {
+			return E(Conflict, ReasonProps)
+		}
+	}
+	if ch.Modified.IsZero() {
+		return nil
+	}
+	e.Modified = ch.Modified
+	return tx.UpdateEntry(*e)
+}
