@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"postfach/test/world"
+)
+
+// TestCadaver runs the whole set of commands of CLIENTS.md section 6, item 18.
+func TestCadaver(t *testing.T) {
+	w := whole(t, world.Everybody())
+	home := t.TempDir()
+	writeFile(t, filepath.Join(home, ".netrc"), "machine 127.0.0.1\nlogin anna\npassword "+world.Password+"\n")
+	writeFile(t, filepath.Join(home, "f"), "Inhalt\n")
+	script := "mkcol t\ncd t\nput f\nlock f\nput f\ndiscover f\nunlock f\nmove f g\ncopy g h\npropset g a b\npropget g\n" +
+		"get g g2\ndelete h\nls\ncd ..\nrmcol t\nquit\n"
+	cmd := exec.CommandContext(t.Context(), "cadaver", w.URL+"/dav/an_KVBbg/")
+	cmd.Dir, cmd.Env = home, append(os.Environ(), "HOME="+home, "LC_ALL=C")
+	cmd.Stdin = strings.NewReader(script)
+	b, err := cmd.CombinedOutput()
+	out := string(b)
+	if err != nil || strings.Contains(out, "failed") {
+		t.Errorf("cadaver: %v\n%s", err, out)
+	}
+	if n := strings.Count(out, "succeeded"); n < 12 {
+		t.Errorf("only %d commands succeeded:\n%s", n, out)
+	}
+	if !strings.Contains(out, "Lock token") && !strings.Contains(out, "opaquelocktoken") && !strings.Contains(out, "urn:uuid") {
+		t.Errorf("discover shows no lock:\n%s", out)
+	}
+	if got := readFile(t, filepath.Join(home, "g2")); got != "Inhalt\n" {
+		t.Errorf("fetched %q", got)
+	}
+}
+
+func writeFile(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// rclone runs it against a WebDAV folder of the world; REMOTE in the arguments
+// stands for the remote's root.
+func rclone(t *testing.T, w *world.World, login, path string, args ...string) string {
+	t.Helper()
+	p, err := exec.Command("rclone", "obscure", world.Password).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	remote := fmt.Sprintf(":webdav,vendor=other,url='%s',user=%s,pass='%s':", w.URL+path, login, strings.TrimSpace(string(p)))
+	full := []string{"--config", "/dev/null", "--retries", "1", "-vv"}
+	for _, a := range args {
+		full = append(full, strings.ReplaceAll(a, "REMOTE", remote))
+	}
+	cmd := exec.CommandContext(t.Context(), "rclone", full...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("rclone %q: %v\n%.4000s", args, err, out)
+	}
+	return string(out)
+}
+
+// TestRclone: CLIENTS.md section 6, items 16 and 17, with vendor other.
+func TestRclone(t *testing.T) {
+	w := whole(t, world.Everybody())
+	src, back := t.TempDir(), t.TempDir()
+	for _, name := range []string{"a.txt", "ü space#%.txt", "leer.txt", "d/tief/b.txt", "d/c.txt"} {
+		path := filepath.Join(src, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if name == "leer.txt" {
+			writeFile(t, path, "")
+			continue
+		}
+		writeFile(t, path, strings.Repeat(name+"\n", 100))
+	}
+	rclone(t, w, "anna", "/dav/an_KVBbg", "sync", src, "REMOTEt")
+	if out := rclone(t, w, "anna", "/dav/an_KVBbg", "check", "--download", src, "REMOTEt"); !strings.Contains(out, "0 differences found") {
+		t.Errorf("check: %s", out)
+	}
+	rclone(t, w, "anna", "/dav/an_KVBbg", "move", "REMOTEt/d", "REMOTEt/e")
+	rclone(t, w, "bert", "/dav/0815/an_KVBbg", "copy", "REMOTEt", back)
+	if got, want := readFile(t, filepath.Join(back, "e/tief/b.txt")), readFile(t, filepath.Join(src, "d/tief/b.txt")); got != want {
+		t.Errorf("came back as %q", got)
+	}
+	rclone(t, w, "anna", "/dav/an_KVBbg", "about", "REMOTE")
+
+	many := t.TempDir()
+	for i := range 200 {
+		writeFile(t, filepath.Join(many, fmt.Sprintf("f%03d.txt", i)), fmt.Sprint("Datei ", i))
+	}
+	out := rclone(t, w, "anna", "/dav/an_KVBbg", "--transfers", "8", "sync", many, "REMOTEviele")
+	out += rclone(t, w, "anna", "/dav/an_KVBbg", "--transfers", "8", "--ignore-times", "sync", many, "REMOTEviele")
+	out += rclone(t, w, "anna", "/dav/an_KVBbg", "purge", "REMOTEviele")
+	if strings.Contains(out, "423 ") || strings.Contains(out, "500 ") || strings.Contains(out, "503 ") {
+		t.Errorf("answers that a storm must not see:\n%.4000s", out)
+	}
+}
+
+// TestCurl: what a script of the authority would write, with the tool itself.
+func TestCurl(t *testing.T) {
+	w := whole(t, world.Everybody())
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "liste.csv"), "1;2;3\n")
+	curl := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command("curl", append([]string{"-sS", "-u", "anna:" + world.Password, "-w", "%{http_code}"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("curl %q: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	target := w.URL + "/dav/an_KVBbg/" + url.PathEscape("Übersicht.csv")
+	file := filepath.Join(dir, "liste.csv")
+	for i, want := range []string{"201", "204"} {
+		if got := curl("-T", file, target); !strings.HasSuffix(got, want) {
+			t.Errorf("upload %d: %s, want %s", i, got, want)
+		}
+	}
+	if got := curl("-T", file, "-H", "Expect: 100-continue", w.URL+"/dav/0815/Verboten.csv"); !strings.HasSuffix(got, "403") {
+		t.Errorf("upload into the root: %s", got)
+	}
+	if got := curl(target); got != "1;2;3\n200" {
+		t.Errorf("download: %q", got)
+	}
+	if got := curl("-r", "2-2", target); got != "2206" {
+		t.Errorf("range: %q", got)
+	}
+	if got := curl(w.URL + "/dav/"); !strings.Contains(got, "an_KVBbg") || !strings.HasSuffix(got, "200") {
+		t.Errorf("listing: %q", got)
+	}
+	if got := curl("-u", "anna:falsches Kennwort", w.URL+"/dav/"); !strings.HasSuffix(got, "401") {
+		t.Errorf("wrong password: %q", got)
+	}
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"postfach/test/world"
+)
+
+// smallDisk mounts a file system in memory; only root may.
+func smallDisk(t *testing.T, options string) string {
+	t.Helper()
+	long(t)
+	dir := t.TempDir()
+	if os.Getuid() != 0 {
+		t.Skip("mounting a small disk needs root")
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
+		t.Skipf("mounting is not allowed here: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
+}
+
+// fill writes until the disk takes no byte more, and leaves `leave` bytes.
+func fill(t *testing.T, dir string, leave int64) (empty func()) {
+	t.Helper()
+	name := filepath.Join(dir, "fuellung")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int64
+	for _, size := range []int{1 << 20, 1 << 12, 1} {
+		for err = nil; err == nil; {
+			var k int
+			k, err = f.Write(make([]byte, size))
+			n += int64(k)
+		}
+	}
+	if leave > 0 {
+		if err := f.Truncate(max(0, n-leave)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.Close()
+	return func() { os.Remove(name) }
+}
+
+// TestFullDisk: uploads are refused cleanly, sign-in and reading go on, and
+// nothing needs to be done afterwards (item 13).
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t, "size=96m,mode=0700")
+	o := world.Everybody()
+	o.Data = filepath.Join(dir, "data")
+	w := whole(t, o)
+	w.Put(t, "anna", "/dav/an_KVBbg/da.txt", "da")
+	stored := len(blobs(t, w))
+
+	for name, leave := range map[string]int64{"almost": 2 << 20, "wholly": 0} {
+		empty := fill(t, dir, leave)
+		for _, size := range []int{4 << 20, 8 << 20} {
+			a := w.Do(t, world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/neu.bin", Body: strings.Repeat("x", size)})
+			if a.Status != 503 && a.Status != 507 {
+				t.Errorf("%s full, %d bytes: %d, want 503 or 507\n%.300s", name, size, a.Status, a.Body)
+			}
+		}
+		w.Play(t, []world.Exchange{
+			{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/da.txt", Want: 200, Contains: "da"},
+			{As: "anna", Method: "PROPFIND", Path: "/dav/an_KVBbg/", Header: depth1, Want: 207},
+			{As: "emil", Method: "PROPFIND", Path: "/dav/", Header: depth1, Want: 207}, // signs in for the first time
+			{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/neu.bin", Want: 404},
+		})
+		if n := len(blobs(t, w)); n != stored {
+			t.Errorf("%s full: %d files in the storage, want %d", name, n, stored)
+		}
+		empty()
+		eventually(t, "uploads are taken when there is room again", func() bool {
+			a, err := w.Send(world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/danach-" + name, Body: name})
+			return err == nil && a.Status == 201
+		})
+		stored++
+	}
+	w.Kill()
+	w.Serve()
+	w.Get(t, "anna", "/dav/an_KVBbg/danach-wholly")
+	w.CLI("", "audit", "replay", "--verify")
+}
+
+// TestReadOnlyStorage: the disk of the blobs turns read-only under the server;
+// uploads are refused, reading goes on, writing comes back with the disk.
+func TestReadOnlyStorage(t *testing.T) {
+	dir := smallDisk(t, "size=64m,mode=0700")
+	o := world.Everybody()
+	o.Stopped = true
+	w := whole(t, o)
+	settings := readFile(t, w.Config)
+	writeFile(t, w.Config, strings.Replace(settings, "storage: dir:"+w.Data+"/blobs", "storage: dir:"+dir+"/blobs", 1))
+	w.Serve()
+	w.Put(t, "anna", "/dav/an_KVBbg/da.txt", "da")
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Skipf("cannot make the disk read-only: %v", err)
+	}
+	for _, size := range []int{10, 4 << 20} {
+		a := w.Do(t, world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/neu.bin", Body: strings.Repeat("x", size)})
+		if a.Status != 503 && a.Status != 507 {
+			t.Errorf("%d bytes onto a read-only disk: %d\n%.300s", size, a.Status, a.Body)
+		}
+	}
+	w.Play(t, []world.Exchange{
+		{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/da.txt", Want: 200, Contains: "da"},
+		{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/neu.bin", Want: 404},
+	})
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "uploads are taken when the disk can be written again", func() bool {
+		a, err := w.Send(world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/danach", Body: "x"})
+		return err == nil && a.Status == 201
+	})
+}
+
+// TestShutdownLetsUploadsFinish (item 13).
+func TestShutdownLetsUploadsFinish(t *testing.T) {
+	w := whole(t, world.Everybody())
+	pr, pw := io.Pipe()
+	r, err := w.Request("anna", "PUT", "/dav/an_KVBbg/unterwegs", pr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := make(chan int, 1)
+	go func() {
+		resp, err := w.Client().Do(r)
+		if err != nil {
+			status <- 0
+			return
+		}
+		resp.Body.Close()
+		status <- resp.StatusCode
+	}()
+	io.WriteString(pw, "erste Hälfte, ")
+	stopped := make(chan error, 1)
+	go func() { stopped <- w.Stop() }()
+	eventually(t, "new connections are refused or not served", func() bool { return w.ReadyStatus() != 200 })
+	io.WriteString(pw, "zweite Hälfte")
+	pw.Close()
+	if got := <-status; got != 201 {
+		t.Errorf("the upload under way was answered %d, want 201", got)
+	}
+	if err := <-stopped; err != nil {
+		t.Errorf("the server ended with %v", err)
+	}
+	w.Serve()
+	if got := w.Get(t, "anna", "/dav/an_KVBbg/unterwegs"); string(got.Body) != "erste Hälfte, zweite Hälfte" {
+		t.Errorf("stored %q", got.Body)
+	}
+}
