@@ -65,7 +65,7 @@ func free(t *testing.T, dir string) int64 {
 func isFull(t *testing.T, what string, err error) {
 	t.Helper()
 	e, ok := errors.AsType[*mailbox.Error](err)
-	if !ok || e.Kind != mailbox.Unavailable || e.Reason != ReasonFull || e.RetryAfter <= 0 {
+	if !ok || e.Kind != mailbox.Unavailable || e.Reason != mailbox.ReasonStorage || e.RetryAfter != retryFull {
 		t.Fatalf("%s: %v, want unavailable because full", what, err)
 	}
 }

@@ -18,12 +18,6 @@ import (
 	"postfach/mailbox"
 )
 
-// Reasons of kind Unavailable errors from here.
-const (
-	ReasonFull mailbox.Reason = "storage-full" // no room, or only the reserve is left
-	ReasonDown mailbox.Reason = "storage-down" // the storage cannot be read or written
-)
-
 // Options of a storage; the zero value is a working one.
 type Options struct {
 	// MemoryMax is the largest upload held in memory, in bytes; below 1 means
@@ -38,7 +32,7 @@ type Options struct {
 const (
 	defaultMemoryMax   = 1 << 20
 	defaultReserveFree = 128 << 20
-	retryFull          = time.Minute
+	retryFull          = time.Minute // somebody has to make room
 	retryDown          = 10 * time.Second
 )
 
@@ -62,7 +56,7 @@ type BlobInfo struct {
 
 // full is the refusal for lack of room.
 func full(op string, cause error) error {
-	return &mailbox.Error{Kind: mailbox.Unavailable, Reason: ReasonFull, RetryAfter: retryFull,
+	return &mailbox.Error{Kind: mailbox.Unavailable, Reason: mailbox.ReasonStorage, RetryAfter: retryFull,
 		Err: fmt.Errorf("%s: %w", op, cause)}
 }
 
@@ -78,7 +72,7 @@ func refusal(op string, cause error) error {
 	if errors.Is(cause, syscall.ENOSPC) || errors.Is(cause, syscall.EDQUOT) {
 		return full(op, cause)
 	}
-	return &mailbox.Error{Kind: mailbox.Unavailable, Reason: ReasonDown, RetryAfter: retryDown,
+	return &mailbox.Error{Kind: mailbox.Unavailable, Reason: mailbox.ReasonStorage, RetryAfter: retryDown,
 		Err: fmt.Errorf("%s: %w", op, cause)}
 }
 
