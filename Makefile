@@ -15,10 +15,10 @@ TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git
 TOOLS_BENCH := clamd clamdscan apache2 rclone curl
 TOOLS_CHECK := clamd git
 
-.PHONY: help build demo tour check fmt vet lint unit fuzz test crash bench litmus vuln clean tools-test FORCE
+.PHONY: help build demo tour check fmt vet lint unit fuzz test crash bench litmus dockerlint vuln clean tools-test FORCE
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: bin/postfach ## one static binary: bin/postfach
 
@@ -70,6 +70,9 @@ bench: ## beside Apache mod_dav, rclone and the floors; results in docs/results
 	@$(MAKE) --no-print-directory build
 	@$(GO) build -trimpath -o bin/davbench ./bench/davbench
 	@$(GO) run ./bench -davbench bin/davbench -postfach bin/postfach -results docs/results $(BENCH_ARGS)
+
+dockerlint: ## the Dockerfile by dockerfilelint, where npm is there
+	@bash test/dockerlint.sh dockerfilelint@1.8.0
 
 vuln: ## known vulnerabilities of what we import, where the database can be reached
 	@bash test/vuln.sh $(GOVULNCHECK)
