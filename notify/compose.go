@@ -107,7 +107,7 @@ func parseFrom(s string) (*mail.Address, error) {
 
 func parseBase(s string) (string, error) {
 	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || plain(s) != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", fmt.Errorf("url: %q is not the address of a site", s)
 	}
 	return strings.TrimRight(u.String(), "/"), nil
