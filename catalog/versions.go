@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"postfach/catalog/sqlite"
+	"postfach/mailbox"
+)
+
+const (
+	versionColumns = `v.id, v.entry, v.blob_member, v.blob_folder, v.blob_version, v.size, v.sha256, v.sha1, v.md5,
+		v.account, v.person, v.side, v.time, v.engine, v.database, v.seen`
+
+	selectVersion = "SELECT " + versionColumns + " FROM versions v WHERE v.id = $1"
+	// selectVersions goes from an entry to the one it replaced and so on.
+	selectVersions = `WITH RECURSIVE chain (entry, depth) AS (SELECT $1, 0
+			UNION ALL SELECT e.replaces, c.depth + 1 FROM chain c JOIN entries e ON e.id = c.entry
+				WHERE e.replaces IS NOT NULL)
+		SELECT ` + versionColumns + ` FROM chain c JOIN versions v ON v.entry = c.entry ORDER BY c.depth, v.row DESC`
+	selectAuthors = `SELECT person FROM versions WHERE id = $1
+		UNION SELECT a.person FROM version_authors a JOIN versions v ON v.row = a.version WHERE v.id = $1`
+	selectOutboxTwins   = "SELECT id FROM versions WHERE member = $1 AND sha256 = $2 AND in_outbox = 1 ORDER BY row"
+	selectTakenOverTwin = `SELECT id FROM versions WHERE member = $1 AND sha256 = $2 AND taken = 1
+		ORDER BY row DESC LIMIT 1`
+	versionExists = "SELECT 1 FROM versions WHERE id = $1"
+
+	insertVersion = `INSERT INTO versions (id, entry, member, blob_member, blob_folder, blob_version, size, sha256, sha1,
+			md5, account, person, side, time, engine, database, seen, in_outbox)
+		SELECT $1, e.id, e.member, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, e.place = $17
+			FROM entries e WHERE e.id = $2
+		RETURNING row`
+	insertAuthor = `INSERT INTO version_authors (version, person) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+	nameVersion  = "UPDATE entries SET version = $2 WHERE id = $1"
+	setSeen      = "UPDATE versions SET seen = 1 WHERE id = $1"
+)
+
+// scanVersion reads versionColumns, from column i on.
+func scanVersion(r *sqlite.Row, i int) mailbox.Version {
+	v := mailbox.Version{
+		Entry: mailbox.EntryID(r.Int(i + 1)), Size: r.Int(i + 5), SHA1: r.Bytes(i + 7), MD5: r.Bytes(i + 8),
+		Account: mailbox.AccountID(r.Int(i + 9)), Person: mailbox.PersonID(r.Int(i + 10)), Side: mailbox.Side(r.Int(i + 11)),
+		Time: r.Time(i + 12), Engine: r.Same(i + 13), Database: r.Same(i + 14), Seen: r.Bool(i + 15),
+	}
+	r.Into(i, v.ID[:])
+	r.Into(i+6, v.SHA256[:])
+	v.Blob = mailbox.BlobKey{Member: r.Same(i + 2), Folder: r.Same(i + 3), Version: v.ID}
+	r.Into(i+4, v.Blob.Version[:]) // NULL leaves its own
+	return v
+}
+
+// Version finds a version by id.
+func (r *reader) Version(id mailbox.VersionID) (v mailbox.Version, err error) {
+	found, err := r.one(selectVersion, func(row *sqlite.Row) { v = scanVersion(row, 0) }, id[:])
+	if err == nil && !found {
+		err = notFound("version", id)
+	}
+	return v, err
+}
+
+// Versions gives the history of an entry, newest first, then that of the entry
+// it replaced and so on.
+func (r *reader) Versions(id mailbox.EntryID) ([]mailbox.Version, error) {
+	var all []mailbox.Version
+	err := r.each(selectVersions, func(row *sqlite.Row) error {
+		all = append(all, scanVersion(row, 0))
+		return nil
+	}, int64(id))
+	return all, err
+}
+
+// Authors gives everybody whose work a version is.
+func (r *reader) Authors(id mailbox.VersionID) ([]mailbox.PersonID, error) {
+	var all []mailbox.PersonID
+	err := r.each(selectAuthors, func(row *sqlite.Row) error {
+		all = append(all, mailbox.PersonID(row.Int(0)))
+		return nil
+	}, id[:])
+	if err == nil && all == nil {
+		err = notFound("version", id)
+	}
+	return all, err
+}
+
+// OutboxTwins gives the versions with these bytes that are or were in this
+// mailbox's outbox, oldest first.
+func (r *reader) OutboxTwins(m mailbox.MemberID, sha [32]byte) ([]mailbox.VersionID, error) {
+	var all []mailbox.VersionID
+	err := r.each(selectOutboxTwins, func(row *sqlite.Row) error {
+		var id mailbox.VersionID
+		row.Into(0, id[:])
+		all = append(all, id)
+		return nil
+	}, int64(m), sha[:])
+	return all, err
+}
+
+// TakenOverTwin gives the newest version with these bytes that was taken over.
+func (r *reader) TakenOverTwin(m mailbox.MemberID, sha [32]byte) (id mailbox.VersionID, err error) {
+	found, err := r.one(selectTakenOverTwin, func(row *sqlite.Row) { row.Into(0, id[:]) }, int64(m), sha[:])
+	if err == nil && !found {
+		err = notFound("taken-over twin in mailbox", m)
+	}
+	return id, err
+}
+
+// Committed looks up the outcome of an upload. After a commit whose outcome is
+// unknown it first makes another one, which settles it.
+func (s *SQLite) Committed(ctx context.Context, v mailbox.VersionID) (found bool, err error) {
+	if s.writer.doubt.Load() {
+		if err := s.beat(ctx); err != nil {
+			return false, err
+		}
+	}
+	err = s.read(ctx, func(r *reader) error {
+		found, err = r.one(versionExists, func(*sqlite.Row) {}, v[:])
+		return err
+	})
+	return found, err
+}
+
+// InsertVersion stores v with its authors. The age of its id is judged by the
+// id alone: oldest comes from the catalog's clock.
+func (t *tx) InsertVersion(v mailbox.Version, authors []mailbox.PersonID, oldest time.Time) error {
+	if v.ID.Time().Before(oldest) {
+		return mailbox.Wrap(mailbox.Unavailable, mailbox.ReasonTooSlow,
+			fmt.Errorf("version %s began at %s, before %s", v.ID, v.ID.Time(), oldest))
+	}
+	var blob []byte
+	if v.Blob.Version != v.ID {
+		blob = v.Blob.Version[:]
+	}
+	var row int64
+	found, err := t.one(insertVersion, func(r *sqlite.Row) { row = r.Int(0) },
+		v.ID[:], int64(v.Entry), v.Blob.Member, v.Blob.Folder, blob, v.Size, v.SHA256[:], v.SHA1, v.MD5, int64(v.Account),
+		int64(v.Person), int64(v.Side), v.Time, v.Engine, v.Database, v.Seen, int64(mailbox.Outbox))
+	if err != nil {
+		return err
+	}
+	if !found {
+		return notFound("entry", v.Entry)
+	}
+	for _, p := range authors {
+		if p == v.Person { // stands in the version itself
+			continue
+		}
+		if _, err := t.exec(insertAuthor, row, int64(p)); err != nil {
+			return err
+		}
+	}
+	if t.pending[v.Entry] == v.ID {
+		delete(t.pending, v.Entry)
+		return t.change("entry", v.Entry, nameVersion, int64(v.Entry), row)
+	}
+	return nil
+}
+
+// SetSeen marks a version as delivered, taken over or released.
+func (t *tx) SetSeen(v mailbox.VersionID) error {
+	return t.change("version", v, setSeen, v[:])
+}
