@@ -70,7 +70,8 @@ type Blobs interface {
 	// there is no such blob. A directory storage returns an *os.File positioned
 	// at offset, so that a door may use sendfile.
 	Open(ctx context.Context, key BlobKey, offset, n int64) (io.ReadCloser, error)
-	// Remove deletes a blob that no version names. Absent is no error.
+	// Remove deletes a blob that no version names; kind NotFound when there is
+	// none.
 	Remove(ctx context.Context, key BlobKey) error
 	// Ready says whether an upload could be stored now.
 	Ready(ctx context.Context) error

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package janitor deletes stored bytes that no version names: what crashes and
+// lost answers left behind. It decides by age and name only, and never touches
+// what is younger than twice the longest upload (DESIGN.md section 3).
+package janitor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"postfach/mailbox"
+	"postfach/storage"
+)
+
+// Catalog says what is named, and what time it is.
+type Catalog interface {
+	Committed(ctx context.Context, v mailbox.VersionID) (bool, error)
+	View(ctx context.Context, fn func(mailbox.Reader) error) error
+}
+
+// Storage is what is swept.
+type Storage interface {
+	Walk(ctx context.Context, fn func(storage.BlobInfo) error) error
+	Remove(ctx context.Context, key mailbox.BlobKey) error
+	Collect(ctx context.Context, before time.Time) (removed int, err error)
+}
+
+// Janitor sweeps one storage.
+type Janitor struct {
+	Catalog   Catalog
+	Storage   Storage
+	MaxUpload time.Duration // the longest an upload may take
+	Log       *slog.Logger
+}
+
+// Swept says what one round found.
+type Swept struct {
+	Blobs   int   // unnamed ones, deleted unless dry
+	Bytes   int64 // of them
+	Scratch int   // leftovers of crashed uploads, deleted unless dry
+}
+
+// Sweep looks at every blob once. A dry round deletes nothing.
+func (j *Janitor) Sweep(ctx context.Context, dry bool) (Swept, error) {
+	var now time.Time
+	if err := j.Catalog.View(ctx, func(r mailbox.Reader) error { now = r.Now(); return nil }); err != nil {
+		return Swept{}, err
+	}
+	var s Swept
+	before := now.Add(-2 * j.MaxUpload)
+	err := j.Storage.Walk(ctx, func(b storage.BlobInfo) error {
+		if !b.Key.Version.Time().Before(before) || !b.ModTime.Before(before) {
+			return nil
+		}
+		named, err := j.Catalog.Committed(ctx, b.Key.Version)
+		if err != nil || named {
+			return err
+		}
+		s.Blobs++
+		s.Bytes += b.Size
+		if dry {
+			return nil
+		}
+		if err := j.Storage.Remove(ctx, b.Key); err != nil && mailbox.KindOf(err) != mailbox.NotFound {
+			return fmt.Errorf("delete unnamed blob %s: %w", b.Key, err)
+		}
+		return nil
+	})
+	if err != nil || dry {
+		return s, err
+	}
+	s.Scratch, err = j.Storage.Collect(ctx, before)
+	return s, err
+}
+
+// Run sweeps once a day, for the first time an hour after the start, until ctx
+// ends.
+func (j *Janitor) Run(ctx context.Context) {
+	t := time.NewTimer(time.Hour)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		t.Reset(24 * time.Hour)
+		s, err := j.Sweep(ctx, false)
+		if err != nil {
+			j.Log.ErrorContext(ctx, "sweep failed", "err", err)
+			continue
+		}
+		j.Log.InfoContext(ctx, "storage swept", "unnamed", s.Blobs, "bytes", s.Bytes, "scratch", s.Scratch)
+	}
+}
