@@ -30,13 +30,17 @@ type draft struct {
 	once      string
 }
 
-// DecideAlerts says which alerts are told now. Pure, like Decide.
+// decideAlerts says which alerts are told now. Pure, like Decide.
 func decideAlerts(b Backlog, security Recipient, t Timing) []alarm {
-	t = t.orDefault()
 	out := refused(b, security)
-	out = append(out, recalled(b, t)...)
-	if a, ok := recalledRead(b, security); ok {
-		out = append(out, a)
+	for _, group := range []func() (alarm, bool){
+		func() (alarm, bool) { return recalledRead(b, security) },
+		func() (alarm, bool) { return recalled(b, t) },
+		func() (alarm, bool) { return returned(b, t) },
+	} {
+		if a, ok := group(); ok {
+			out = append(out, a)
+		}
 	}
 	return out
 }
@@ -77,45 +81,49 @@ func refused(b Backlog, security Recipient) []alarm {
 	return out
 }
 
-// recalled tells those who got the mail that a document was withdrawn. The
-// alerts of one mailbox wait out the quiet period together, so that clearing a
-// folder is one mail.
-func recalled(b Backlog, t Timing) []alarm {
-	boxes := map[mailbox.MemberID][]Alert{}
-	var order []mailbox.MemberID
+// recalled tells those who got the mail that a document was withdrawn.
+func recalled(b Backlog, t Timing) (alarm, bool) {
+	return gathered(b, t, mailbox.AlertRecalled, TopicWithdrawn, func(a Alert) []Recipient { return a.Told })
+}
+
+// returned tells authors that a reviewer sent their documents back. The reason
+// is a reviewer's own words and does not go by mail.
+func returned(b Backlog, t Timing) (alarm, bool) {
+	return gathered(b, t, mailbox.AlertReturned, TopicReturned, func(a Alert) []Recipient { return []Recipient{a.Uploader} })
+}
+
+// gathered makes one mail per recipient of the alerts of one kind. Those of one
+// mailbox wait out the quiet period together, so that clearing a folder is one
+// mail.
+func gathered(b Backlog, t Timing, kind mailbox.AlertKind, topic Topic, who func(Alert) []Recipient) (alarm, bool) {
+	first, last := map[mailbox.MemberID]time.Time{}, map[mailbox.MemberID]time.Time{}
 	for _, a := range b.Alerts {
-		if a.Kind != mailbox.AlertRecalled {
+		if a.Kind != kind {
 			continue
 		}
-		if boxes[a.Member] == nil {
-			order = append(order, a.Member)
+		if first[a.Member].IsZero() {
+			first[a.Member] = a.Time
 		}
-		boxes[a.Member] = append(boxes[a.Member], a)
+		last[a.Member] = a.Time
 	}
 	var due []Alert
-	for _, m := range order {
-		if g := boxes[m]; t.due(b.Now, g[0].Time, g[len(g)-1].Time) {
-			due = append(due, g...)
-		}
-	}
-	if len(due) == 0 {
-		return nil
-	}
 	of := map[mailbox.AccountID][]Alert{}
 	var all []Recipient
-	for _, a := range due {
-		for _, r := range a.Told {
-			if of[r.Account] == nil {
-				all = append(all, r)
-			}
+	for _, a := range b.Alerts {
+		if a.Kind != kind || !t.due(b.Now, first[a.Member], last[a.Member]) {
+			continue
+		}
+		due = append(due, a)
+		for _, r := range who(a) {
 			of[r.Account] = append(of[r.Account], a)
+			all = append(all, r)
 		}
 	}
 	out := alarm{Alerts: idsOf(due)}
 	for _, r := range reachable(all) {
-		out.Mails = append(out.Mails, draft{topic: TopicWithdrawn, recipient: r, facts: factsOf(of[r.Account])})
+		out.Mails = append(out.Mails, draft{topic: topic, recipient: r, facts: factsOf(of[r.Account])})
 	}
-	return []alarm{out}
+	return out, len(due) > 0
 }
 
 // recalledRead reports everything known now in one mail, at once.

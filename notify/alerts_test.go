@@ -33,7 +33,7 @@ func playAlerts(rows []Alert, end time.Duration) (mails []string, open int) {
 		for i := range backlog {
 			backlog[i].LastTold = last[fmt.Sprint(backlog[i].Account, backlog[i].Signature)]
 		}
-		for _, a := range decideAlerts(Backlog{Now: start.Add(now), Alerts: backlog}, security, Timing{}) {
+		for _, a := range decideAlerts(Backlog{Now: start.Add(now), Alerts: backlog}, security, usual) {
 			for _, m := range a.Mails {
 				mails = append(mails, fmt.Sprintf("%s %s %s %d", now, m.topic, m.recipient.Address, m.facts.Count))
 			}
@@ -110,6 +110,23 @@ func TestRecalls(t *testing.T) {
 	withdrawn := slices.DeleteFunc(mails, func(m string) bool { return !containsTopic(m, TopicWithdrawn) })
 	if len(withdrawn) != 2 {
 		t.Fatalf("withdrawn: %q", withdrawn)
+	}
+}
+
+// A reviewer's return is told to its author, several of them in one mail.
+func TestReturned(t *testing.T) {
+	a, b := alert(1, mailbox.AlertReturned, 0), alert(2, mailbox.AlertReturned, time.Minute)
+	a.Signature = "Unterschrift von Frau Beispiel fehlt"
+	mails, open := playAlerts([]Alert{a, b}, 10*time.Minute)
+	if want := []string{"3m0s returned p5@example.org 2"}; !slices.Equal(mails, want) || open != 0 {
+		t.Fatalf("mails %q, open %d", mails, open)
+	}
+	for _, x := range decideAlerts(Backlog{Now: start.Add(time.Hour), Alerts: []Alert{a}}, security, usual) {
+		for _, m := range x.Mails {
+			if m.facts.Signature != "" {
+				t.Errorf("the mail holds the reviewer's words: %q", m.facts.Signature)
+			}
+		}
 	}
 }
 

@@ -3,24 +3,17 @@
 package notify
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
 	"postfach/mailbox"
 )
 
-// Timing says how long a batch waits for more.
+// Timing says how long a batch waits for more. The zero value waits for
+// nothing; package config has the defaults of 2 and 15 minutes.
 type Timing struct {
-	Quiet  time.Duration // since the last delivery; 0 means 2 minutes
-	AtMost time.Duration // since the first; 0 means 15 minutes
-}
-
-func (t Timing) orDefault() Timing {
-	return Timing{
-		Quiet:  cmp.Or(t.Quiet, 2*time.Minute),
-		AtMost: cmp.Or(t.AtMost, 15*time.Minute),
-	}
+	Quiet  time.Duration // since the last delivery
+	AtMost time.Duration // since the first
 }
 
 // due says whether a batch with these first and last deliveries goes out now.
@@ -107,7 +100,6 @@ type group struct {
 // nothing more to tell. It is pure: the same backlog at the same time gives the
 // same decision (DESIGN.md section 7).
 func Decide(b Backlog, who Audience, t Timing) ([]Batch, []Closing) {
-	t = t.orDefault()
 	groups, order := gather(b.Deliveries, who)
 	var batches []Batch
 	forming := map[mailbox.DeliveryID][]mailbox.AccountID{}

@@ -14,6 +14,8 @@ import (
 
 var start = time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 
+var usual = Timing{Quiet: 2 * time.Minute, AtMost: 15 * time.Minute}
+
 var staff = Recipient{Address: "kasse@example.org"}
 
 func person(n int64) Recipient {
@@ -50,7 +52,7 @@ type sentBatch struct {
 }
 
 func newDay(of map[Box][]Recipient) *day {
-	return &day{who: Audience{Of: of, Staff: staff}, closed: map[mailbox.DeliveryID]How{}}
+	return &day{timing: usual, who: Audience{Of: of, Staff: staff}, closed: map[mailbox.DeliveryID]How{}}
 }
 
 func (d *day) decide(at time.Duration) {
@@ -358,6 +360,6 @@ func BenchmarkDecide(b *testing.B) {
 	}
 	backlog := Backlog{Now: start.Add(time.Hour), Deliveries: rows}
 	for b.Loop() {
-		Decide(backlog, Audience{Of: of, Staff: staff}, Timing{})
+		Decide(backlog, Audience{Of: of, Staff: staff}, usual)
 	}
 }

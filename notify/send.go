@@ -14,6 +14,9 @@ import (
 // shutdownGrace is what a mail in hand has left when the server stops.
 const shutdownGrace = 10 * time.Second
 
+// idleMost is how long a connection is kept while notify.rate makes us wait.
+const idleMost = 10 * time.Second
+
 // sendLoop empties the queue again and again. While the relay is away one
 // notice at a time tries it, with growing pauses; the others wait unharmed.
 func (w *Worker) sendLoop(ctx context.Context) error {
@@ -47,17 +50,34 @@ func (w *Worker) Send(ctx context.Context) error {
 		}
 	}()
 	for {
-		if err := w.limiter.Wait(ctx); err != nil {
-			return nil // ctx has ended
+		if s != nil && w.wait() > idleMost {
+			s.Close()
+			s = nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(w.wait()):
 		}
 		n, due, err := w.store.Claim(ctx, w.o.Lease)
 		if err != nil || !due {
 			return err
 		}
+		w.limiter.Reserve()
 		if s, err = w.attempt(ctx, s, n); err != nil {
 			return err
 		}
 	}
+}
+
+// wait says how long notify.rate asks for until the next mail. Only mails count
+// against it, not looking whether there is one.
+func (w *Worker) wait() time.Duration {
+	missing := 1 - w.limiter.Tokens()
+	if missing <= 0 {
+		return 0
+	}
+	return time.Duration(missing / float64(w.limiter.Limit()) * float64(time.Second))
 }
 
 // attempt deals with one claimed notice. What was begun is recorded even when

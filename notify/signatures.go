@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// SignaturesOld tells the operators, else the staff address, once per state of
+// SignaturesOld tells the operators, else operator_address, once per state of
 // the scanner's database that it grows old. The scanner's watcher calls it as
 // often as it likes when age is beyond half of limit.
 func (w *Worker) SignaturesOld(ctx context.Context, database string, age, limit time.Duration) error {
@@ -21,7 +21,7 @@ func (w *Worker) SignaturesOld(ctx context.Context, database string, age, limit 
 	}
 	to := reachable(operators)
 	if len(to) == 0 {
-		to = []Recipient{w.staff}
+		to = []Recipient{w.operator}
 	}
 	f := facts{Signature: printable(database, maxSignature), Hours: int(age.Hours()), Limit: int(limit.Hours())}
 	var notices Forming

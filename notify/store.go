@@ -121,15 +121,15 @@ type Alert struct {
 	Number string // of the member; "" when Member is 0
 	Name   string // of the member
 
-	// Uploader is the account of an AlertRefused; Address "" if it has none or
-	// is disabled.
+	// Uploader is Account with its person, of AlertRefused and AlertReturned;
+	// Address "" if it has none or is disabled.
 	Uploader Recipient
 	// LastTold, of AlertRefused: when an alert of the same account and
 	// signature was last named by a Forming; zero for never.
 	LastTold time.Time
-	// Told, of AlertRecalled: those to whom a notice of a delivery of this
-	// version was sent, or at least once claimed and not dropped. Enabled
-	// accounts and fixed addresses only.
+	// Told, of AlertRecalled: those to whom a notice of a ToMember delivery of
+	// this entry (whichever version) was sent, or at least once claimed and not
+	// dropped. Enabled accounts and fixed addresses only, each once.
 	Told []Recipient
 }
 

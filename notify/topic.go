@@ -13,6 +13,7 @@ const (
 	TopicToReviewers   Topic = "to-reviewers"  // documents wait for release
 	TopicNobody        Topic = "nobody"        // staff_address: nobody of the member could be told
 	TopicWithdrawn     Topic = "withdrawn"     // a document was withdrawn after the mail
+	TopicReturned      Topic = "returned"      // author: a reviewer sent a document back
 	TopicRefused       Topic = "refused"       // uploader: your upload was refused
 	TopicRefusedStaff  Topic = "refused-staff" // security_address: an upload was refused
 	TopicRecalledRead  Topic = "recalled-read" // security_address: a withdrawn document had been retrieved
@@ -23,7 +24,7 @@ const (
 // Topics lists every topic.
 var Topics = []Topic{
 	TopicToMember, TopicToAuthority, TopicToReviewers, TopicNobody, TopicWithdrawn,
-	TopicRefused, TopicRefusedStaff, TopicRecalledRead, TopicSignatures, TopicUndeliverable,
+	TopicReturned, TopicRefused, TopicRefusedStaff, TopicRecalledRead, TopicSignatures, TopicUndeliverable,
 }
 
 // topicOf gives the topic of a batch.

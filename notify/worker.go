@@ -22,6 +22,7 @@ type Options struct {
 	Timing   Timing
 	Staff    string        // staff_address; required
 	Security string        // security_address; "" means Staff
+	Operator string        // operator_address, when no account of an operator has one; "" means Security
 	Rate     int           // mails per minute; 0 means no bound
 	Poll     time.Duration // how often the catalog is asked; 0 means 5 s
 	Lease    time.Duration // how long a claimed notice is ours; 0 means 5 minutes
@@ -49,6 +50,7 @@ type Worker struct {
 	o        Options
 	staff    Recipient
 	security Recipient
+	operator Recipient
 	limiter  *rate.Limiter
 	wake     chan struct{}
 	reported atomic.Value // string: the last signatures told of, see SignaturesOld
@@ -56,8 +58,8 @@ type Worker struct {
 
 // New makes a worker; Run starts it.
 func New(s Store, c *Composer, sender *Sender, o Options) (*Worker, error) {
-	o.Timing = o.Timing.orDefault()
 	o.Security = cmp.Or(o.Security, o.Staff)
+	o.Operator = cmp.Or(o.Operator, o.Security)
 	o.Poll = cmp.Or(o.Poll, 5*time.Second)
 	o.Lease = cmp.Or(o.Lease, 5*time.Minute)
 	o.GiveUp = cmp.Or(o.GiveUp, 72*time.Hour)
@@ -72,7 +74,11 @@ func New(s Store, c *Composer, sender *Sender, o Options) (*Worker, error) {
 	for _, a := range []struct {
 		key, address string
 		to           *Recipient
-	}{{"notify.staff_address", o.Staff, &w.staff}, {"authority.security_address", o.Security, &w.security}} {
+	}{
+		{"notify.staff_address", o.Staff, &w.staff},
+		{"authority.security_address", o.Security, &w.security},
+		{"notify.operator_address", o.Operator, &w.operator},
+	} {
 		if _, err := ParseAddress(a.address); err != nil {
 			return nil, fmt.Errorf("%s: %w", a.key, err)
 		}
