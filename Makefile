@@ -12,7 +12,7 @@ export CGO_ENABLED = 0
 
 # What the tests call besides Go. Everything is Debian's.
 TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git
-TOOLS_BENCH := clamd clamdscan apache2 rclone curl
+TOOLS_BENCH := clamd clamdscan apache2 rclone
 TOOLS_CHECK := clamd git
 
 .PHONY: help build demo tour check fmt vet lint unit fuzz test crash bench litmus dockerlint vuln clean tools-test FORCE
@@ -65,11 +65,11 @@ crash: tools-test build ## 300 kills at random moments (CRASH_SEED, CRASH_KILLS;
 litmus: tools-test build ## Debian's litmus in a member's an_KVBbg and in a caseworker's Postausgang
 	@$(GO) test -count=1 -timeout 20m -v -run '^TestLitmus' ./test
 
-bench: ## beside Apache mod_dav, rclone and the floors; results in docs/results
+bench: build ## beside Apache mod_dav, rclone and the floors; results in docs/results (BENCH=quick to try)
 	@bash test/install.sh $(TOOLS_BENCH)
-	@$(MAKE) --no-print-directory build
-	@$(GO) build -trimpath -o bin/davbench ./bench/davbench
-	@$(GO) run ./bench -davbench bin/davbench -postfach bin/postfach -results docs/results $(BENCH_ARGS)
+	@$(GO) test -run '^$$' -bench . -benchtime 200ms $$($(GO) list ./... | grep -v '^postfach/bench$$')
+	@POSTFACH_BINARY=$(CURDIR)/bin/postfach POSTFACH_RESULTS=$(CURDIR)/docs/results BENCH=$(BENCH) \
+		$(GO) test -run '^$$' -bench SideBySide -benchtime 1x -timeout 4h -v ./bench
 
 dockerlint: ## the Dockerfile by dockerfilelint, where npm is there
 	@bash test/dockerlint.sh dockerfilelint@1.8.0
