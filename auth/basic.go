@@ -23,7 +23,7 @@ const maxUserAgent = 256 // bytes kept for the audit record
 
 // Strangers counts refused sign-ins per address and minute for the audit (I3).
 type Strangers interface {
-	Count(addr netip.Addr)
+	Stranger(from netip.Addr, kind mailbox.Kind)
 }
 
 // Options of an Authenticator; the zero value serves loopback and TLS.
@@ -100,7 +100,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request) (mail
 	}
 	if err != nil {
 		if k := mailbox.KindOf(err); a.o.Strangers != nil && (k == mailbox.Unauthenticated || k == mailbox.Paused) {
-			a.o.Strangers.Count(addr)
+			a.o.Strangers.Stranger(addr, k)
 		}
 		return mailbox.Actor{}, err
 	}
