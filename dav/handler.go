@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dav
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"postfach/mailbox"
+	"postfach/reply"
+)
+
+// Authenticator says who is asking. Its errors are those of package mailbox;
+// the actor it gives holds the grants in force.
+type Authenticator interface {
+	Authenticate(ctx context.Context, r *http.Request) (mailbox.Actor, error)
+}
+
+// Options of a Handler. Zero values are sane.
+type Options struct {
+	Prefix   string         // of the WebDAV root, without trailing slash; "" means "/dav"
+	Host     string         // of the public address, without port; "" when only the Host header counts
+	Timezone *time.Location // of times in HTML listings; nil means UTC
+	Log      *slog.Logger   // nil discards
+	Now      func() time.Time
+}
+
+// Handler serves WebDAV. It answers on its prefix, and on "/" as far as
+// Windows needs it to find the prefix.
+type Handler struct {
+	mailbox *mailbox.Service
+	auth    Authenticator
+	reply   *reply.Writer
+	places  places
+	buffers *buffers
+	zone    *time.Location
+	log     *slog.Logger
+	now     func() time.Time
+	born    time.Time // stands for times of resources that have none
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// New makes the door to a mailbox service.
+func New(s *mailbox.Service, a Authenticator, w *reply.Writer, o Options) *Handler {
+	if o.Prefix == "" {
+		o.Prefix = "/dav"
+	}
+	if o.Timezone == nil {
+		o.Timezone = time.UTC
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Handler{mailbox: s, auth: a, reply: w, places: places{prefix: o.Prefix, host: hostname(o.Host)},
+		buffers: newBuffers(), zone: o.Timezone, log: o.Log, now: o.Now, born: o.Now()}
+}
+
+// request is one request of a signed-in account.
+type request struct {
+	*http.Request
+	h       *Handler
+	w       http.ResponseWriter
+	actor   mailbox.Actor
+	path    mailbox.Path
+	decoded string // URL path as the client spelled it, decoded once
+}
+
+// methods that are served below the prefix.
+var methods = map[string]func(*request) error{
+	"OPTIONS": (*request).options, "GET": (*request).get, "HEAD": (*request).get, "PUT": (*request).put,
+	"DELETE": (*request).delete, "MKCOL": (*request).mkcol, "COPY": (*request).copyOrMove, "MOVE": (*request).copyOrMove,
+	"PROPFIND": (*request).propfind, "PROPPATCH": (*request).proppatch, "LOCK": (*request).lock, "UNLOCK": (*request).unlock,
+}
+
+const allow = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK"
+
+// Claims says whether a request that is not below another door's paths belongs
+// here: everything below the prefix, the sync clients' paths, and elsewhere the
+// methods and probes of WebDAV clients.
+func (h *Handler) Claims(r *http.Request) bool {
+	if _, ok := h.places.below(r.URL.Path); ok || strings.HasPrefix(r.URL.Path, "/remote.php/") || isProbe(r.URL.Path) {
+		return true
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+		return false
+	}
+	return true
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	reply.Track(r)
+	header := w.Header()
+	header.Set("DAV", "1, 2")
+	header.Set("MS-Author-Via", "DAV")
+	decoded, err := h.places.decode(r.URL.EscapedPath())
+	if err != nil {
+		h.reply.Fail(w, r, "", err)
+		return
+	}
+	inside, ok := h.places.below(decoded)
+	switch {
+	case ok:
+	case decoded == "/" && (r.Method == http.MethodOptions || r.Method == "PROPFIND"):
+	default: // probes and sync clients' paths: nothing is asked or recorded
+		h.reply.Fail(w, r, "", mailbox.E(mailbox.NotFound, mailbox.ReasonNotFound))
+		return
+	}
+	if err := sameSite(r); err != nil {
+		h.reply.Fail(w, r, "", err)
+		return
+	}
+	actor, err := h.auth.Authenticate(r.Context(), r)
+	if err != nil {
+		h.reply.Fail(w, r, "", err)
+		return
+	}
+	q := &request{Request: r, h: h, w: w, actor: actor, path: mailbox.ParsePath(inside), decoded: decoded}
+	if err := q.serve(ok); err != nil {
+		q.fail(err)
+	}
+}
+
+// serve dispatches; below is false for the stub on "/".
+func (q *request) serve(below bool) error {
+	if !below {
+		return q.stub()
+	}
+	if q.Header.Get("OC-Chunked") != "" {
+		return mailbox.E(mailbox.Unsupported, mailbox.ReasonUnsupported) // CLIENTS.md 0.11
+	}
+	serve, ok := methods[q.Method]
+	if ok {
+		return serve(q)
+	}
+	q.w.Header().Set("Allow", allow)
+	err := mailbox.E(mailbox.Unsupported, mailbox.ReasonMethod)
+	switch q.Method {
+	case http.MethodPost, http.MethodPatch, http.MethodTrace, http.MethodConnect:
+		return reply.WithStatus(http.StatusMethodNotAllowed, err)
+	}
+	return err
+}
+
+// fail answers with err and has the refusal recorded.
+func (q *request) fail(err error) {
+	if mailbox.KindOf(err) == mailbox.Canceled && q.Context().Err() != nil {
+		return // nobody is there to answer
+	}
+	q.h.mailbox.Refused(q.actor, q.Method, bounded(q.decoded), err)
+	if mailbox.KindOf(err) == mailbox.Locked {
+		element := "lock-token-submitted"
+		if q.Method == "LOCK" {
+			element = "no-conflicting-lock"
+		}
+		err = reply.WithElement(element, err, string(appendHref(nil, q.decoded)))
+	}
+	q.h.reply.Fail(q.w, q.Request, q.actor.Language, err)
+}
+
+// bounded keeps a path short and well-formed for the audit record.
+func bounded(s string) string {
+	return strings.ToValidUTF8(s[:min(len(s), mailbox.MaxPath)], "\uFFFD")
+}
+
+func (q *request) language() string { return q.h.reply.Language(q.Request, q.actor.Language) }
+
+// sameSite refuses what another site makes a signed-in browser send (DESIGN.md
+// section 6). Other clients send no Sec-Fetch-Site.
+func sameSite(r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, "PROPFIND":
+		return nil
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return nil
+	}
+	return mailbox.E(mailbox.Forbidden, mailbox.ReasonCrossSite)
+}
+
+// probes are what Windows, Office and Finder look for above the WebDAV root;
+// they are answered 404 without sign-in (CLIENTS.md 2.1).
+var probes = map[string]bool{
+	"/desktop.ini": true, "/autorun.inf": true, "/folder.jpg": true, "/folder.gif": true, "/thumbs.db": true,
+	"/_vti_inf.html": true, "/.spotlight-v100": true, "/.trashes": true, "/.ds_store": true, "/.hidden": true,
+	"/.metadata_never_index": true, "/contents": true,
+}
+
+func isProbe(path string) bool {
+	l := strings.ToLower(path)
+	return probes[l] || strings.HasPrefix(l, "/_vti_bin/")
+}
+
+// options answers OPTIONS (RFC 4918 section 10.1) without looking at the
+// resource, which needs no listing of what is allowed where.
+func (q *request) options() error {
+	h := q.w.Header()
+	h.Set("Allow", allow)
+	h.Set("Content-Length", "0")
+	q.w.WriteHeader(http.StatusOK)
+	return nil
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dav
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"postfach/mailbox"
+)
+
+// pageRows bounds an HTML listing; beyond it a WebDAV client is the better way
+// to look.
+const pageRows = 5000
+
+// row is one line of an HTML listing.
+type row struct {
+	Name, Href  string
+	Folder      bool
+	Size        string // with unit; "" for folders
+	Changed     string // local time
+	ChangedInst string // RFC 3339, for machines
+}
+
+type pageText struct {
+	Caption, Name, Size, Changed, Up, Empty, More, Folder, Root string
+	decimal, date                                               string
+}
+
+var pageTexts = map[string]pageText{
+	"de": {Caption: "Inhalt dieses Ordners", Name: "Name", Size: "Größe", Changed: "Geändert", Up: "Eine Ebene höher",
+		Empty: "Dieser Ordner ist leer.", More: "Es werden nur die ersten 5000 Einträge gezeigt. Bitte verwenden Sie für größere Ordner ein WebDAV-Programm.",
+		Folder: "Ordner", Root: "Postfächer", decimal: ",", date: "02.01.2006 15:04"},
+	"en": {Caption: "Content of this folder", Name: "Name", Size: "Size", Changed: "Changed", Up: "One level up",
+		Empty: "This folder is empty.", More: "Only the first 5000 entries are shown. Please use a WebDAV program for larger folders.",
+		Folder: "folder", Root: "Mailboxes", decimal: ".", date: "2 Jan 2006 15:04"},
+}
+
+var pageTemplate = template.Must(template.New("listing").Parse(
+	`{{with .Up}}<p><a href="{{.}}">{{$.T.Up}}</a></p>
+{{end}}{{if .Rows}}<table>
+<caption>{{.T.Caption}}</caption>
+<thead><tr><th scope="col">{{.T.Name}}</th><th scope="col" class="n">{{.T.Size}}</th><th scope="col" class="n">{{.T.Changed}}</th></tr></thead>
+<tbody>
+{{range .Rows}}<tr><th scope="row"><a href="{{.Href}}"{{if not .Folder}} download{{end}}>{{.Name}}{{if .Folder}}/{{end}}</a></th>` +
+		`<td class="n">{{if .Folder}}{{$.T.Folder}}{{else}}{{.Size}}{{end}}</td>` +
+		`<td class="n"><time datetime="{{.ChangedInst}}">{{.Changed}}</time></td></tr>
+{{end}}</tbody>
+</table>{{else}}<p>{{.T.Empty}}</p>{{end}}{{if .Cut}}<p>{{.T.More}}</p>{{end}}`))
+
+var errEnough = errors.New("enough rows")
+
+// page answers GET on a folder with a listing for browsers: the link of a
+// notice leads here.
+func (q *request) page() error {
+	lang := q.language()
+	text := pageTexts[lang]
+	title, base := "", ""
+	var rows []row
+	cut := false
+	err := q.h.mailbox.List(q.Context(), q.actor, q.path, mailbox.Want{}, func(n mailbox.Node) error {
+		switch {
+		case base == "":
+			title = n.Name
+			base = strings.TrimRight(q.decoded, "/") + "/"
+			return nil
+		case len(rows) == pageRows:
+			cut = true
+			return errEnough
+		}
+		rows = append(rows, q.row(&n, base, text))
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	if title == "" {
+		title = text.Root
+	}
+	up := ""
+	if !q.path.IsRoot() {
+		parent := strings.TrimRight(base, "/")
+		up = string(appendHref(nil, parent[:strings.LastIndexByte(parent, '/')+1]))
+	}
+	var body strings.Builder
+	if err := pageTemplate.Execute(&body, map[string]any{"T": text, "Rows": rows, "Up": up, "Cut": cut}); err != nil {
+		return err
+	}
+	q.w.Header().Set("Cache-Control", "private, no-store")
+	q.h.reply.Page(q.w, q.Request, http.StatusOK, lang, title, template.HTML(body.String()))
+	return nil
+}
+
+func (q *request) row(n *mailbox.Node, base string, text pageText) row {
+	href := appendHref(nil, base+n.Name)
+	if n.Folder {
+		href = append(href, '/')
+	}
+	r := row{Name: n.Name, Href: string(href), Folder: n.Folder}
+	if !n.Folder {
+		r.Size = humanSize(n.Entry.Version.Size, text.decimal)
+	}
+	if m := n.Entry.Modified; !m.IsZero() {
+		r.Changed = m.In(q.h.zone).Format(text.date)
+		r.ChangedInst = m.UTC().Format(time.RFC3339)
+	}
+	return r
+}
+
+// humanSize writes bytes with at most one decimal, in units of 1,000 as
+// browsers do.
+func humanSize(n int64, decimal string) string {
+	if n < 1000 {
+		return strconv.FormatInt(n, 10) + " Byte"
+	}
+	f := float64(n)
+	for _, unit := range []string{"kB", "MB", "GB", "TB"} {
+		f /= 1000
+		if f < 999.95 || unit == "TB" {
+			return strings.Replace(strconv.FormatFloat(f, 'f', 1, 64), ".", decimal, 1) + " " + unit
+		}
+	}
+	return ""
+}
+
+// pageHead answers HEAD on a folder.
+func (q *request) pageHead() error {
+	q.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	q.w.Header().Set("Cache-Control", "private, no-store")
+	q.w.WriteHeader(http.StatusOK)
+	return nil
+}
