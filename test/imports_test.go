@@ -35,8 +35,8 @@ var directions = map[string]direction{
 	"reply":       {ours: []string{"mailbox"}, banned: everyDoor},
 	"dav":         {ours: []string{"mailbox", "auth", "reply"}, banned: everyDoor},
 	"web":         {ours: []string{"mailbox", "auth", "reply"}, banned: everyDoor},
-	"janitor":     {ours: []string{"mailbox"}, banned: []string{"net/http", "database/sql"}},
-	"server":      {banned: []string{"database/sql"}},
+	"janitor":     {ours: []string{"mailbox", "storage"}, banned: []string{"net/http", "database/sql"}},
+	"server":      {banned: []string{"postfach/mailbox"}},
 	"mailcatcher": {banned: []string{"database/sql"}},
 	"deploy":      {}, // files that the binary carries
 	"bench":       {ours: []string{"scan/scantest", "mailcatcher", "test/world"}},
