@@ -106,7 +106,7 @@ func (w *World) CLI(stdin string, args ...string) string {
 
 // Try runs a subcommand; where it fails the output is standard error's.
 func (w *World) Try(stdin string, args ...string) (string, error) {
-	cmd := exec.Command(binary(w.t), append(args, "--config", w.Config)...)
+	cmd := exec.Command(w.binary, append(args, "--config", w.Config)...)
 	cmd.Stdin = bytes.NewReader([]byte(stdin))
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

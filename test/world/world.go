@@ -41,6 +41,7 @@ type Options struct {
 	Members  []Member
 	Stopped  bool     // do not start the server yet
 	Env      []string // further environment of the server
+	Binary   string   // "" means that of BinaryVariable
 }
 
 // World is a running Postfach and everything around it.
@@ -55,6 +56,7 @@ type World struct {
 
 	t      testing.TB
 	env    []string
+	binary string
 	smtp   string
 	client *http.Client
 	mu     sync.Mutex
@@ -64,7 +66,10 @@ type World struct {
 // Start makes a world that ends with the test.
 func Start(t testing.TB, o Options) *World {
 	t.Helper()
-	w := &World{t: t, Dir: t.TempDir(), Data: o.Data, Scanner: o.Scanner, env: o.Env}
+	w := &World{t: t, Dir: t.TempDir(), Data: o.Data, Scanner: o.Scanner, env: o.Env, binary: or(o.Binary, os.Getenv(BinaryVariable))}
+	if w.binary == "" {
+		t.Fatal("no " + BinaryVariable + ": these tests run a built postfach")
+	}
 	if w.Data == "" {
 		w.Data = filepath.Join(w.Dir, "data")
 	}
@@ -165,7 +170,7 @@ func (w *World) Launch() {
 		w.t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(binary(w.t), "serve", "--config", w.Config)
+	cmd := exec.Command(w.binary, "serve", "--config", w.Config)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = append(os.Environ(), w.env...)
 	p, err := spawn(cmd)
@@ -247,15 +252,6 @@ func (w *World) Log() string {
 	b, _ := os.ReadFile(w.LogFile())
 	lines := strings.Split(string(b), "\n")
 	return strings.Join(lines[max(0, len(lines)-40):], "\n")
-}
-
-func binary(t testing.TB) string {
-	t.Helper()
-	b := os.Getenv(BinaryVariable)
-	if b == "" {
-		t.Fatal("no " + BinaryVariable + ": these tests run a built postfach")
-	}
-	return b
 }
 
 // Build makes the binary that worlds run, with the given build tags, and
