@@ -47,7 +47,7 @@ func ParseAddress(s string) (string, error) {
 	return local + "@" + ascii, nil
 }
 
-// mailbox joins a checked address with a display name.
+// nameAddr joins a checked address with a display name.
 func nameAddr(name, address string) (*mail.Address, error) {
 	a, err := ParseAddress(address)
 	if err != nil {

@@ -19,13 +19,15 @@ const idleMost = 10 * time.Second
 
 // sendLoop empties the queue again and again. While the relay is away one
 // notice at a time tries it, with growing pauses; the others wait unharmed.
-func (w *Worker) sendLoop(ctx context.Context) error {
+func (w *Worker) sendLoop(ctx context.Context) {
 	pause := w.o.Poll
 	for ctx.Err() == nil {
+		formed := w.formed
 		err := w.Send(ctx)
 		if relay, ok := errors.AsType[*SendError](err); ok && relay.Relay {
 			pause = min(2*pause, max(relayPause, w.o.Poll))
 			w.o.Log.WarnContext(ctx, "mail relay", "err", relay.Reply(), "next", pause)
+			formed = nil // more mails are no reason to ask it sooner
 		} else {
 			pause = w.o.Poll
 			if err != nil && ctx.Err() == nil {
@@ -34,10 +36,10 @@ func (w *Worker) sendLoop(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+		case <-formed:
 		case <-time.After(pause):
 		}
 	}
-	return nil
 }
 
 // Send hands every due notice to the relay, over one connection while it lasts,

@@ -5,7 +5,6 @@ package notify
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -52,8 +51,9 @@ type Worker struct {
 	security Recipient
 	operator Recipient
 	limiter  *rate.Limiter
-	wake     chan struct{}
-	reported atomic.Value // string: the last signatures told of, see SignaturesOld
+	wake     chan struct{} // for deciding
+	formed   chan struct{} // for sending
+	reported atomic.Value  // string: the last signatures told of, see SignaturesOld
 }
 
 // New makes a worker; Run starts it.
@@ -70,7 +70,7 @@ func New(s Store, c *Composer, sender *Sender, o Options) (*Worker, error) {
 	if o.Count == nil {
 		o.Count = func(string) {}
 	}
-	w := &Worker{store: s, composer: c, sender: sender, o: o, wake: make(chan struct{}, 1)}
+	w := &Worker{store: s, composer: c, sender: sender, o: o, wake: make(chan struct{}, 1), formed: make(chan struct{}, 1)}
 	for _, a := range []struct {
 		key, address string
 		to           *Recipient
@@ -95,30 +95,32 @@ func New(s Store, c *Composer, sender *Sender, o Options) (*Worker, error) {
 // Run works until ctx ends; then the mail in hand is finished. Forming and
 // sending do not wait for each other: a relay that is down delays no decision.
 func (w *Worker) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return w.every(ctx, "form notices", w.Form) })
-	g.Go(func() error { return w.sendLoop(ctx) })
+	var g errgroup.Group
+	g.Go(func() error { w.formLoop(ctx); return nil })
+	g.Go(func() error { w.sendLoop(ctx); return nil })
 	return g.Wait()
 }
 
-// Wake makes the worker look at the catalog at once.
-func (w *Worker) Wake() {
+// Wake makes the worker decide at once.
+func (w *Worker) Wake() { signal(w.wake) }
+
+func signal(c chan struct{}) {
 	select {
-	case w.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-func (w *Worker) every(ctx context.Context, what string, do func(context.Context) error) error {
+func (w *Worker) formLoop(ctx context.Context) {
 	tick := time.NewTicker(w.o.Poll)
 	defer tick.Stop()
 	for {
-		if err := do(ctx); err != nil && ctx.Err() == nil {
-			w.o.Log.ErrorContext(ctx, what, "err", err)
+		if err := w.Form(ctx); err != nil && ctx.Err() == nil {
+			w.o.Log.ErrorContext(ctx, "form notices", "err", err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		case <-w.wake:
 		}
@@ -132,7 +134,15 @@ func (w *Worker) Form(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read backlog: %w", err)
 	}
-	return errors.Join(w.formAlerts(ctx, b), w.formBatches(ctx, b))
+	for _, step := range []func(context.Context, Backlog) error{w.formAlerts, w.formBatches} {
+		err := step(ctx, b)
+		if mailbox.KindOf(err) == mailbox.Conflict {
+			w.o.Log.InfoContext(ctx, "another node was quicker to form notices")
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *Worker) formBatches(ctx context.Context, b Backlog) error {
@@ -184,14 +194,12 @@ func (w *Worker) notice(d draft) NewNotice {
 	}
 }
 
-// form writes; a node that was quicker is no fault.
 func (w *Worker) form(ctx context.Context, f Forming) error {
-	err := w.store.Form(ctx, f)
-	if mailbox.KindOf(err) == mailbox.Conflict {
-		w.o.Log.InfoContext(ctx, "notices were formed by another node")
-	}
-	if err != nil {
+	if err := w.store.Form(ctx, f); err != nil {
 		return fmt.Errorf("form notices: %w", err)
+	}
+	if len(f.Notices) > 0 {
+		signal(w.formed)
 	}
 	return nil
 }
