@@ -31,6 +31,7 @@ type Options struct {
 	Now         func() time.Time // nil means time.Now
 	Log         *slog.Logger     // nil discards
 	BusyTimeout time.Duration    // how long to wait for another process's transaction; 0 means 10 s
+	Returned    string           // the outbox's folder of returned documents; "" means Zurückgewiesen
 	Readers     int              // connections for reading; 0 means 4, or twice the processors if that is more
 }
 
@@ -38,11 +39,9 @@ type Options struct {
 // readers. Other processes may use the same file on the same machine; it must
 // not lie on a network file system. Safe for concurrent use.
 type SQLite struct {
+	o       Options // without gaps
 	path    string
-	now     func() time.Time
-	log     *slog.Logger
 	readers chan *sqlite.Conn
-	pool    int
 	jobs    chan *job
 	writer  *writer
 
@@ -63,20 +62,24 @@ func OpenSQLite(path string, o Options) (*SQLite, error) {
 	if o.BusyTimeout == 0 {
 		o.BusyTimeout = 10 * time.Second
 	}
+	if o.Returned == "" {
+		o.Returned = "Zurückgewiesen"
+	}
 	if o.Readers == 0 {
 		o.Readers = max(4, 2*runtime.GOMAXPROCS(0))
 	}
 	if err := createFile(path); err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
-	s := &SQLite{path: path, now: o.Now, log: o.Log, pool: o.Readers}
-	if err := s.open(o); err != nil {
+	s := &SQLite{o: o, path: path}
+	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("catalog %s: %w", path, err)
 	}
 	return s, nil
 }
 
-func (s *SQLite) open(o Options) error {
+func (s *SQLite) open() error {
+	o := s.o
 	w, err := openWriter(s.path, o)
 	if err != nil {
 		return err
@@ -84,8 +87,8 @@ func (s *SQLite) open(o Options) error {
 	if err := migrate(w.conn, o.Log); err != nil {
 		return errors.Join(err, w.conn.Close())
 	}
-	s.readers = make(chan *sqlite.Conn, s.pool)
-	for range s.pool {
+	s.readers = make(chan *sqlite.Conn, s.o.Readers)
+	for range s.o.Readers {
 		r, err := openReader(s.path, o)
 		if err != nil {
 			close(s.readers)
@@ -162,7 +165,7 @@ func (s *SQLite) Close() error {
 	s.closing.Unlock()
 	<-s.writer.done
 	var err error
-	for range s.pool { // each comes back when its View ends
+	for range s.o.Readers { // each comes back when its View ends
 		err = errors.Join(err, (<-s.readers).Close())
 	}
 	close(s.readers)
@@ -196,13 +199,13 @@ func (s *SQLite) read(ctx context.Context, fn func(*reader) error) error {
 		return unavailable(err)
 	}
 	defer s.endRead(c)
-	return fn(&reader{c: c, ctx: ctx, at: moment(s.now)})
+	return fn(&reader{c: c, ctx: ctx, at: moment(s.o.Now), returned: s.o.Returned})
 }
 
 // endRead gives the view up; there is nothing to keep.
 func (s *SQLite) endRead(c *sqlite.Conn) {
 	if _, err := c.Exec("ROLLBACK"); err != nil && c.InTransaction() {
-		s.log.Error("catalog view does not end", "err", err)
+		s.o.Log.Error("catalog view does not end", "err", err)
 	}
 }
 

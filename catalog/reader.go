@@ -22,6 +22,8 @@ type reader struct {
 	c   *sqlite.Conn
 	ctx context.Context // ends the work of a caller who has gone
 	at  time.Time       // the moment of this view
+
+	returned string // name of the outbox's folder of returned documents
 }
 
 // tx changes the state that it reads.

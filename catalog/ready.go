@@ -10,7 +10,7 @@ import (
 // readyFor is how long a successful commit shows that another would succeed.
 const readyFor = 2 * time.Second
 
-const beat = `INSERT INTO settings (name, value) VALUES ('beat', $1) ON CONFLICT (name) DO UPDATE SET value = $1`
+const putSetting = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2"
 
 // Ready says whether a change could be committed now, by what was committed in
 // the last two seconds, else by committing something small.
@@ -24,7 +24,7 @@ func (s *SQLite) Ready(ctx context.Context) error {
 // beat commits something small.
 func (s *SQLite) beat(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(beat, t.at)
+		_, err := t.exec(putSetting, "beat", t.at)
 		return err
 	})
 }

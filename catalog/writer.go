@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -34,8 +33,7 @@ type job struct {
 // after one commit, so that many changes share one fsync.
 type writer struct {
 	conn *sqlite.Conn
-	now  func() time.Time
-	log  *slog.Logger
+	o    Options
 	done chan struct{}
 	dead error // the connection is in a state that we do not understand
 
@@ -53,7 +51,7 @@ func openWriter(path string, o Options) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &writer{conn: c, now: o.Now, log: o.Log, done: make(chan struct{}), begun: time.Now()}, nil
+	return &writer{conn: c, o: o, done: make(chan struct{}), begun: time.Now()}, nil
 }
 
 // Update runs fn in a transaction. There is one writer, so every mailbox is
@@ -225,11 +223,11 @@ func (w *writer) alive() bool { return w.conn.InTransaction() }
 func (w *writer) call(j *job) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.log.Error("change panicked", "panic", p, "stack", string(debug.Stack()))
+			w.o.Log.Error("change panicked", "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("change panicked: %v", p)
 		}
 	}()
-	t := &tx{reader: reader{c: w.conn, ctx: context.WithoutCancel(j.ctx), at: moment(w.now)}}
+	t := &tx{reader: reader{c: w.conn, ctx: context.WithoutCancel(j.ctx), at: moment(w.o.Now), returned: w.o.Returned}}
 	if err := j.fn(t); err != nil {
 		return err
 	}
@@ -249,7 +247,7 @@ func (w *writer) undo(shared bool) {
 	}
 	if _, err := w.conn.Exec("ROLLBACK"); err != nil && w.alive() {
 		w.dead = err
-		w.log.Error("catalog writer stopped", "err", err)
+		w.o.Log.Error("catalog writer stopped", "err", err)
 	}
 }
 
@@ -258,7 +256,7 @@ func (w *writer) commit(ran []*job) {
 	if _, err := w.conn.Exec("COMMIT"); err != nil {
 		w.doubt.Store(true)
 		w.undo(false)
-		w.log.Error("catalog commit failed", "err", err, "changes", len(ran))
+		w.o.Log.Error("catalog commit failed", "err", err, "changes", len(ran))
 		w.fail(ran, unavailable(err))
 		return
 	}
