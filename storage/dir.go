@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -107,6 +108,10 @@ func (d *Dir) Notes() []string {
 	}
 	return notes
 }
+
+// StagingDir is where uploads lie without a verdict; a scanner that is handed
+// descriptors must be able to read files from there.
+func (d *Dir) StagingDir() string { return filepath.Join(d.path, stagingName) }
 
 func (d *Dir) scratch() (*scratch, error) {
 	if err := d.prepare(); err != nil {
