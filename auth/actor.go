@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"net/netip"
+	"slices"
 	"time"
 
 	"postfach/mailbox"
@@ -64,7 +65,7 @@ func newView(c Credentials, now time.Time) *view {
 		Kind:          c.Account.Kind,
 		Layout:        c.Account.Layout,
 		Language:      c.Person.Language,
-		Grants:        grants,
+		Grants:        slices.Clip(grants), // shared: an append must not write into it
 		Revision:      revision(c.Account.Layout, grants),
 		ReleaseDirect: c.Account.Kind == mailbox.MachineAccount && c.Account.ReleaseDirect,
 	}

@@ -94,7 +94,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request) (mail
 	}
 	addr := a.o.Address(r)
 	m := a.marker.of(header, netip.Prefix{})
-	v, err := a.remembered(ctx, m, addr)
+	v, err := a.remembered(ctx, m, addr, false)
 	if err == nil && v == nil {
 		v, err = a.signIn(ctx, header, m, addr)
 	}
@@ -111,17 +111,13 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request) (mail
 
 func errSignIn() error { return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonSignIn) }
 
-// remembered gives the view of credentials that were verified lately, or nil.
-// After a change of any account they are read again; if the password is still
-// the one that was verified, nothing is hashed.
-func (a *Authenticator) remembered(ctx context.Context, m mark, addr netip.Addr) (*view, error) {
+// remembered gives the view of credentials that were verified lately, or at
+// any time, or nil. After a change of any account they are read again; if the
+// password is still the one that was verified, nothing is hashed.
+func (a *Authenticator) remembered(ctx context.Context, m mark, addr netip.Addr, anytime bool) (*view, error) {
 	e, ok := a.good.get(m)
-	if !ok {
-		return nil, nil
-	}
 	now := a.o.Now()
-	if !now.Before(e.until) {
-		a.good.drop(m)
+	if !ok || !anytime && !now.Before(e.until) {
 		return nil, nil
 	}
 	current, err := a.epoch.current(ctx)
@@ -167,7 +163,7 @@ func (a *Authenticator) signIn(ctx context.Context, header string, m mark, addr 
 		return nil, err
 	}
 	defer unlock()
-	if v, err := a.remembered(ctx, m, addr); v != nil || err != nil {
+	if v, err := a.remembered(ctx, m, addr, false); v != nil || err != nil {
 		return v, err // a parallel request was first
 	}
 	failures, err := a.store.Attempts(ctx, key)
@@ -175,6 +171,10 @@ func (a *Authenticator) signIn(ctx context.Context, header string, m mark, addr 
 		return nil, storeError(err)
 	}
 	if p := failures.pause(a.o.Now()); p > 0 {
+		// Who was signed in works on while a neighbour guesses.
+		if v, err := a.remembered(ctx, m, addr, true); v != nil || err != nil {
+			return v, err
+		}
 		return nil, errPaused(p)
 	}
 	epoch, err := a.epoch.current(ctx)
@@ -205,6 +205,8 @@ func parseBasic(header string) (Login, string, bool) {
 		return "", "", false
 	}
 	user, password, ok := strings.Cut(string(raw), ":")
+	// What is cut here is too long to be right in any normal form.
+	user, password = user[:min(len(user), 8*maxLogin)], password[:min(len(password), 8*MaxPassword)]
 	return typedLogin(user), password, ok && user != "" && password != ""
 }
 

@@ -27,8 +27,10 @@ func (d *Directory) Import(ctx context.Context, by By, rows []AccountRow, dryRun
 	for {
 		err := d.edit(ctx, by, func(e *editor) error { return im.run(e, dryRun) })
 		switch {
-		case errors.Is(err, errNotStored) && (dryRun || len(im.faults) > 0):
-			return im.summary, im.faults, nil
+		case errors.Is(err, errNotStored) && len(im.faults) > 0:
+			return Summary{}, im.faults, nil
+		case errors.Is(err, errNotStored) && dryRun:
+			return im.summary, nil, nil
 		case !errors.Is(err, errNotStored):
 			return im.summary, nil, err
 		case im.rounds > 3:

@@ -42,7 +42,8 @@ func (a *Authenticator) check(ctx context.Context, t attempt, failures Attempts)
 	a.turns.done()
 
 	if ok {
-		return v, a.accept(ctx, t, e, failures)
+		a.accept(ctx, t, e, failures)
+		return v, nil
 	}
 	a.bad.put(t.bad, wrong{epoch: t.epoch, until: a.o.Now().Add(wrongFor)})
 	if former {
@@ -65,16 +66,17 @@ func dummyHash() PHC {
 }
 
 // accept remembers verified credentials and forgets the failures before them.
-func (a *Authenticator) accept(ctx context.Context, t attempt, e *verified, failures Attempts) error {
+// When the store cannot write (a full disk) they stay counted, which is the
+// strict side, and the sign-in goes on.
+func (a *Authenticator) accept(ctx context.Context, t attempt, e *verified, failures Attempts) {
 	if !failures.IsZero() {
 		err := a.store.UpdateAccounts(ctx, func(tx Tx) error { return tx.PutAttempts(t.key, Attempts{}) })
 		if err != nil {
-			return storeError(err)
+			a.o.Log.WarnContext(ctx, "failed sign-ins stay counted", "account", int64(e.cred.Account.ID), "err", err)
 		}
 	}
 	e.until = a.o.Now().Add(cacheFor)
 	a.good.put(t.good, e)
-	return nil
 }
 
 // refuse counts a wrong password, also when the client has hung up meanwhile.

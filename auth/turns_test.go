@@ -43,13 +43,13 @@ func TestTurnsAreFair(t *testing.T) {
 			mu.Unlock()
 			turns.done()
 		}
+		var wg sync.WaitGroup
 		for range 20 {
-			go work(netA)
+			wg.Go(func() { work(netA) })
 		}
 		synctest.Wait()
-		go work(netB)
-		synctest.Wait()
-		time.Sleep(time.Minute)
+		wg.Go(func() { work(netB) })
+		wg.Wait()
 		if most != 2 || len(order) != 21 {
 			t.Errorf("%d at once, %d in all", most, len(order))
 		}
