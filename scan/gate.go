@@ -171,39 +171,59 @@ func (g *Gate) judge(ctx context.Context, c mailbox.Content) (mailbox.Verdict, e
 	if c.Size() > g.opt.MaxSize {
 		return mailbox.Verdict{Outcome: mailbox.Unjudgeable, Reason: mailbox.ReasonScanLimits}, nil
 	}
-	found, err := inspect(ctx, c, c.Size())
-	if err != nil {
-		return mailbox.Verdict{}, fmt.Errorf("read the archive's structure: %w", err)
-	}
-	if found.reason != "" && !g.accepts(found.reason) {
-		g.opt.Log.InfoContext(ctx, "archive refused", "reason", found.reason, "detail", found.detail)
-		return mailbox.Verdict{Outcome: mailbox.Unjudgeable, Reason: found.reason, Signature: found.signature()}, nil
-	}
 	release, err := g.place(ctx, c)
 	if err != nil {
 		return mailbox.Verdict{}, err
 	}
 	defer release()
+	found, err := inspect(ctx, c, c.Size())
+	if err != nil {
+		return mailbox.Verdict{}, &sourceError{err}
+	}
+	if found.reason != "" && !found.encrypted() {
+		return g.refuse(ctx, found), nil
+	}
 	v, err := g.ask(ctx, c)
 	if err != nil {
 		return mailbox.Verdict{}, err
 	}
-	return g.apply(v, found), nil
+	return g.apply(ctx, v, found)
 }
 
-// apply turns "encrypted" into clean where the policy says so. clamd reports
-// encryption only after everything that it can read was read and found clean
-// (measured, docs/scanner.md). One of our own signatures ends the scan at once,
-// so it counts only when the gate saw for itself that the whole upload is the
-// encrypted document.
-func (g *Gate) apply(v mailbox.Verdict, found finding) mailbox.Verdict {
-	if v.Outcome != mailbox.Unjudgeable || !g.accepts(v.Reason) {
-		return v
+// refuse makes the verdict of a finding of our own.
+func (g *Gate) refuse(ctx context.Context, f finding) mailbox.Verdict {
+	g.opt.Log.InfoContext(ctx, "upload cannot be judged", "reason", string(f.reason), "detail", f.detail)
+	return mailbox.Verdict{Outcome: mailbox.Unjudgeable, Reason: f.reason, Signature: f.signature()}
+}
+
+// apply brings together what clamd and the gate saw, and the policy on
+// encrypted contents. A virus comes first; then every way of not having looked
+// inside. Clean by policy needs three things: the policy accepts the kind, the
+// gate itself saw that the upload is encrypted at its outermost level (clamd
+// reports encryption deep inside before some of its limits), and whatever is
+// not encrypted in it is clean by itself.
+func (g *Gate) apply(ctx context.Context, v mailbox.Verdict, found finding) (mailbox.Verdict, error) {
+	if v.Outcome == mailbox.Clean && found.reason == "" || v.Outcome == mailbox.Malicious {
+		return v, nil
 	}
-	if isOwn(v.Signature) && found.reason != mailbox.ReasonEncryptedDocument {
-		return v
+	if v.Outcome == mailbox.Clean {
+		// Encrypted in a way that clamd does not notice; it looked at the rest.
+		if g.accepts(found.reason) {
+			return v, nil
+		}
+		return g.refuse(ctx, found), nil
 	}
-	return mailbox.Verdict{Outcome: mailbox.Clean, Signature: v.Signature}
+	if !g.accepts(v.Reason) || v.Reason != found.reason && !(found.pdf && v.Signature == encryptedPDF) {
+		return v, nil
+	}
+	switch {
+	case found.whole, found.pdf:
+		return mailbox.Verdict{Outcome: mailbox.Clean}, nil
+	case found.rest != nil:
+		r, size := found.rest()
+		return g.clamd.stream(ctx, r, size)
+	}
+	return v, nil
 }
 
 func (g *Gate) accepts(r mailbox.Reason) bool {
