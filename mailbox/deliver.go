@@ -128,7 +128,7 @@ func (d *delivery) discard(ctx context.Context, refusal *Error) error {
 	defer cancel()
 	s := d.s
 	err := s.catalog.Update(ctx, d.member, func(tx Tx) error {
-		pl, err := s.planPut(tx, &d.actor, d.path, Conditions{}, 0)
+		pl, err := s.planPut(tx, &d.actor, d.path, Conditions{If: d.up.If}, 0)
 		e := &Entry{}
 		switch {
 		case err == nil:

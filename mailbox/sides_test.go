@@ -21,11 +21,15 @@ func TestStrangerSeesNothing(t *testing.T) {
 		_, err = w.Deliver(ctx, stranger, path(p), upload("x"))
 		w.refused(err, mailbox.Forbidden, mailbox.ReasonOtherSide)
 	}
-	_, err := w.Copy(ctx, stranger, path("/0815/an_KVBbg/Liste.csv"), path("/an_KVBbg/Liste.csv"), mailbox.Conditions{}, true)
-	w.refused(err, mailbox.Forbidden, mailbox.ReasonOtherSide)
+	for _, p := range []string{"/0815/an_KVBbg/Liste.csv", "/9999/an_KVBbg/Liste.csv"} { // alike, whether there or not
+		_, err := w.Copy(ctx, stranger, path(p), path("/an_KVBbg/Liste.csv"), mailbox.Conditions{}, true)
+		w.refused(err, mailbox.NotFound, mailbox.ReasonNotFound)
+		_, err = w.Move(ctx, stranger, path(p), path("/an_KVBbg/Liste.csv"), mailbox.Conditions{}, "")
+		w.refused(err, mailbox.Forbidden, mailbox.ReasonOtherSide)
+	}
 	both := clerk
 	both.Grants = append(slices.Clone(clerk.Grants), stranger.Grants...)
-	_, err = w.Move(ctx, both, path("/0815/an_KVBbg/Liste.csv"), path("/4711/an_KVBbg/Liste.csv"), mailbox.Conditions{}, "")
+	_, err := w.Move(ctx, both, path("/0815/an_KVBbg/Liste.csv"), path("/4711/an_KVBbg/Liste.csv"), mailbox.Conditions{}, "")
 	w.refused(err, mailbox.Forbidden, mailbox.ReasonBetween)
 }
 

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 
@@ -15,7 +17,6 @@ import (
 	"postfach/auth"
 	"postfach/config"
 	"postfach/dav"
-	"postfach/mailbox"
 	"postfach/notify"
 	"postfach/reply"
 	"postfach/server"
@@ -109,17 +110,20 @@ func newDoors(ctx context.Context, a *app) (http.Handler, error) {
 	cfg := a.cfg
 	authenticator, err := auth.New(ctx, a.catalog, auth.Options{
 		Secure:    func(r *http.Request) bool { return auth.IsSecure(r, cfg.TrustedProxies) },
-		Address:   clientAddress(cfg),
-		Strangers: strangers{a.service}, Log: a.log,
+		Address:   func(r *http.Request) netip.Addr { return auth.ClientAddress(r, cfg.TrustedProxies) },
+		Strangers: a.service, Log: a.log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	replies := reply.New(reply.Options{Language: cfg.Authority.Language, Authority: cfg.Authority.Name,
 		Contact: cfg.Authority.ServiceContact, Log: a.log})
-	davDoor := dav.New(a.service, authenticator, replies, dav.Options{URL: cfg.URL, Folders: mailboxOptions(cfg, a.log).Folders,
-		Zone: cfg.Authority.Timezone, Log: a.log})
-	return web.New(davDoor), nil
+	public, err := url.Parse(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	return web.New(dav.New(a.service, authenticator, replies, dav.Options{Host: public.Hostname(), Timezone: cfg.Authority.Timezone,
+		RequestID: func(r *http.Request) string { return r.Header.Get("X-Request-Id") }, Log: a.log})), nil
 }
 
 // registerGauges exposes what alarms look at (deploy/alerts.yaml).

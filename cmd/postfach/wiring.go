@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -136,11 +135,6 @@ func newSender(c config.Config) (*notify.Sender, error) {
 	return notify.NewSender(notify.Relay{Host: c.Notify.SMTP.Host, Port: c.Notify.SMTP.Port, TLS: notify.TLSPolicy(c.Notify.SMTP.TLS),
 		User: c.Notify.SMTP.User, Password: c.Notify.SMTP.Password, Roots: roots})
 }
-
-// strangers counts refused sign-ins in the audit log.
-type strangers struct{ service *mailbox.Service }
-
-func (s strangers) Count(addr netip.Addr) { s.service.Stranger(addr, mailbox.Unauthenticated) }
 
 // checkTime bounds one question of readiness.
 const checkTime = 3 * time.Second
