@@ -24,8 +24,10 @@ type Options struct {
 	Prefix   string         // of the WebDAV root, without trailing slash; "" means "/dav"
 	Host     string         // of the public address, without port; "" when only the Host header counts
 	Timezone *time.Location // of times in HTML listings; nil means UTC
-	Log      *slog.Logger   // nil discards
-	Now      func() time.Time
+	// RequestID gives the id under which a request is logged; nil means none.
+	RequestID func(*http.Request) string
+	Log       *slog.Logger     // nil discards
+	Now       func() time.Time // nil means time.Now
 }
 
 // Handler serves WebDAV. It answers on its prefix, and on "/" as far as
@@ -37,6 +39,7 @@ type Handler struct {
 	places  places
 	buffers *buffers
 	zone    *time.Location
+	id      func(*http.Request) string
 	log     *slog.Logger
 	now     func() time.Time
 	born    time.Time // stands for times of resources that have none
@@ -52,6 +55,9 @@ func New(s *mailbox.Service, a Authenticator, w *reply.Writer, o Options) *Handl
 	if o.Timezone == nil {
 		o.Timezone = time.UTC
 	}
+	if o.RequestID == nil {
+		o.RequestID = func(*http.Request) string { return "" }
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -59,7 +65,7 @@ func New(s *mailbox.Service, a Authenticator, w *reply.Writer, o Options) *Handl
 		o.Now = time.Now
 	}
 	return &Handler{mailbox: s, auth: a, reply: w, places: places{prefix: o.Prefix, host: hostname(o.Host)},
-		buffers: newBuffers(), zone: o.Timezone, log: o.Log, now: o.Now, born: o.Now()}
+		buffers: newBuffers(), zone: o.Timezone, id: o.RequestID, log: o.Log, now: o.Now, born: o.Now()}
 }
 
 // request is one request of a signed-in account.
@@ -122,6 +128,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.reply.Fail(w, r, "", err)
 		return
 	}
+	actor.Via.Door, actor.Via.RequestID = "dav", h.id(r)
 	q := &request{Request: r, h: h, w: w, actor: actor, path: mailbox.ParsePath(inside), decoded: decoded}
 	if err := q.serve(ok); err != nil {
 		q.fail(err)

@@ -73,8 +73,10 @@ var ofKind = map[mailbox.Kind]mailbox.Reason{
 	mailbox.Canceled:           mailbox.ReasonBroken,
 }
 
-// Reasons that only stand in for a missing one.
+// Reasons that only stand in for a missing one; and package auth's own, which
+// this package may not import.
 const (
+	reasonInsecure    mailbox.Reason = "insecure-transport"
 	reasonConflict    mailbox.Reason = "conflict"
 	reasonUnscannable mailbox.Reason = "unscannable"
 	reasonUnavailable mailbox.Reason = "unavailable"
@@ -116,6 +118,9 @@ var sentences = map[mailbox.Reason]pair{
 	mailbox.ReasonSignIn: {
 		"Bitte melden Sie sich mit Ihrem Benutzernamen und Ihrem Kennwort an.",
 		"Please sign in with your user name and password."},
+	reasonInsecure: {
+		"Über diese Verbindung wird kein Kennwort angenommen. Bitte verwenden Sie eine Adresse, die mit https:// beginnt.",
+		"No password is accepted over this connection. Please use an address that begins with https://."},
 	mailbox.ReasonPaused: {
 		"Die Anmeldung mit Kennwort ist nach mehreren falschen Versuchen kurz angehalten. Bitte versuchen Sie es später noch einmal.",
 		"Signing in with a password is paused after several wrong attempts. Please try again later."},
