@@ -35,6 +35,14 @@ func TestMailboxSuite(t *testing.T) {
 	catalogtest.Run(t, func(t *testing.T) mailbox.Catalog { return openTest(t) })
 }
 
+func openWhole(t *testing.T, now func() time.Time) catalogtest.Whole {
+	return openAt(t, filepath.Join(t.TempDir(), "catalog.db"), Options{Now: now})
+}
+
+func TestAccountsSuite(t *testing.T) { catalogtest.RunAccounts(t, openWhole) }
+
+func TestNoticesSuite(t *testing.T) { catalogtest.RunNotices(t, openWhole) }
+
 func TestStartTime(t *testing.T) {
 	begun := time.Now()
 	openTest(t)
