@@ -4,12 +4,10 @@ package auth_test
 
 import (
 	"bytes"
-	"context"
+	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -23,155 +21,6 @@ import (
 	"postfach/catalog"
 	"postfach/mailbox"
 )
-
-// place is an installation with one member per number and a clock that the
-// test turns; every part but the clock is real.
-type place struct {
-	*testing.T
-	ctx   context.Context
-	path  string
-	store *catalog.SQLite
-	dir   *auth.Directory
-	door  *auth.Authenticator
-	log   bytes.Buffer
-
-	mu        sync.Mutex
-	now       time.Time
-	strangers map[string]int
-}
-
-func (p *place) Stranger(a netip.Addr, _ mailbox.Kind) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.strangers[a.String()]++
-}
-
-func (p *place) clock() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.now
-}
-
-func (p *place) wait(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.now = p.now.Add(d)
-}
-
-var folders = mailbox.FolderNames{ToAuthority: "an_KVBbg", CaseworkerInbox: "KVBBG-SB-Posteingang", Outbox: "Postausgang"}
-
-func newPlace(t *testing.T, members ...string) *place {
-	t.Helper()
-	p := &place{T: t, ctx: t.Context(), path: filepath.Join(t.TempDir(), "catalog.db"), now: time.Now(), strangers: map[string]int{}}
-	p.store = p.open()
-	p.dir = auth.NewDirectory(p.store)
-	p.addMembers(members...)
-	p.door = p.authenticator(p.store)
-	return p
-}
-
-// open gives one more handle on the catalog, as another process has it.
-func (p *place) open() *catalog.SQLite {
-	p.Helper()
-	s, err := catalog.OpenSQLite(p.path, catalog.Options{Now: p.clock})
-	p.must(err)
-	p.Cleanup(func() { s.Close() })
-	return s
-}
-
-func (p *place) authenticator(s auth.Store) *auth.Authenticator {
-	p.Helper()
-	a, err := auth.New(p.ctx, s, auth.Options{
-		Strangers: p, Now: p.clock, Log: slog.New(slog.NewJSONHandler(&p.log, nil)),
-		Secure:  func(r *http.Request) bool { return r.Header.Get("X-Plain") == "" },
-		Address: func(r *http.Request) netip.Addr { return netip.MustParseAddrPort(r.RemoteAddr).Addr() },
-	})
-	p.must(err)
-	return a
-}
-
-func (p *place) must(err error) {
-	p.Helper()
-	if err != nil {
-		p.Fatal(err)
-	}
-}
-
-func (p *place) addMembers(numbers ...string) {
-	p.Helper()
-	for _, n := range numbers {
-		p.must(p.store.Update(p.ctx, 0, func(tx mailbox.Tx) error {
-			return tx.InsertMember(&mailbox.Member{Number: n, Name: "Stadt " + n}, folders)
-		}))
-	}
-}
-
-func (p *place) close(number string, on time.Time) {
-	p.Helper()
-	p.must(p.store.Update(p.ctx, 0, func(tx mailbox.Tx) error {
-		m, err := tx.MemberByNumber(number)
-		if err != nil {
-			return err
-		}
-		m.ClosedOn = on
-		return tx.UpdateMember(m)
-	}))
-}
-
-const (
-	right  = "ein langes Kennwort"
-	office = "192.0.2.10"
-	home   = "198.51.100.20"
-)
-
-var by = auth.By{System: "root", Order: "Brief 17"}
-
-// add makes an account with the password right and the grants "role member".
-func (p *place) add(login string, grants ...string) {
-	p.Helper()
-	p.must(p.dir.AddAccount(p.ctx, by, newAccount(login, grants...)))
-}
-
-func newAccount(login string, grants ...string) auth.NewAccount {
-	n := auth.NewAccount{Login: login, Password: right, Person: auth.PersonSpec{Name: login + " Beispiel", Email: login + "@example.org"}}
-	for _, g := range grants {
-		role, member, _ := strings.Cut(g, " ")
-		n.Grants = append(n.Grants, auth.GrantSpec{Role: mailbox.Role(role), Member: member})
-	}
-	return n
-}
-
-// ask signs in as a request would.
-func (p *place) ask(login, password, from string) (mailbox.Actor, error) {
-	return ask(p.door, login, password, from)
-}
-
-func ask(a *auth.Authenticator, login, password, from string) (mailbox.Actor, error) {
-	r := httptest.NewRequest("PROPFIND", "/dav/", nil)
-	r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(from), 4711).String()
-	r.SetBasicAuth(login, password)
-	r.Header.Set("User-Agent", "Test/1.0")
-	return a.Authenticate(r.Context(), r)
-}
-
-// kind is the outcome of a sign-in; the zero kind is success.
-func (p *place) kind(login, password, from string) mailbox.Kind {
-	p.Helper()
-	_, err := p.ask(login, password, from)
-	if err != nil && mailbox.KindOf(err) == mailbox.Internal {
-		p.Fatal(err)
-	}
-	return mailbox.KindOf(err)
-}
-
-const signedIn = mailbox.Internal // the kind of nil
-
-func (p *place) expect(want mailbox.Kind, login, password, from string) {
-	p.Helper()
-	if got := p.kind(login, password, from); got != want {
-		p.Errorf("%s with %q from %s: kind %d, want %d", login, password, from, got, want)
-	}
-}
 
 // Issue 2 item 10: Basic, DOMAIN\user, case and normal form; strangers are
 // refused alike and counted, a first request without credentials is not.
@@ -438,6 +287,38 @@ func TestNoPasswordIsKept(t *testing.T) {
 			t.Errorf("%q is kept", s)
 		}
 	}
+}
+
+// A catalog that cannot be written (a full disk) does not keep anybody with the
+// right password out, and no guess is answered that cannot be counted.
+func TestStoreThatCannotWrite(t *testing.T) {
+	p := newPlace(t, "0815")
+	p.add("anna", "clerk 0815")
+	p.expect(mailbox.Unauthenticated, "anna", "falsch 1", office)
+	s, err := catalog.OpenSQLite(p.path, catalog.Options{Now: p.clock, BusyTimeout: 50 * time.Millisecond})
+	p.must(err)
+	defer s.Close()
+	p.door = p.authenticator(s)
+	blocker, err := sql.Open("sqlite", "file:"+p.path+"?_txlock=immediate")
+	p.must(err)
+	defer blocker.Close()
+	held, err := blocker.Begin()
+	p.must(err)
+	p.expect(mailbox.Unavailable, "anna", "falsch 2", office)
+	p.expect(signedIn, "anna", right, office)
+	p.must(held.Rollback())
+	p.expect(mailbox.Unauthenticated, "anna", "falsch 3", office)
+}
+
+// A catalog that is down refuses everybody within seconds, never with 401.
+func TestStoreThatIsDown(t *testing.T) {
+	p := newPlace(t, "0815")
+	p.add("anna", "clerk 0815")
+	p.expect(signedIn, "anna", right, office)
+	p.must(p.store.Close())
+	p.expect(mailbox.Unavailable, "bert", right, office)
+	p.wait(5 * time.Second)
+	p.expect(mailbox.Unavailable, "anna", right, office)
 }
 
 // PERFORMANCE.md point 5: no hash per request.
