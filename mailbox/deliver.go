@@ -427,7 +427,7 @@ func (s *Service) room(t *spot, old *Entry, size int64) error {
 		current -= old.Version.Size
 		superseded += old.Version.Size
 	}
-	if current > q || superseded > 2*q {
+	if current > q || superseded > orDefault(s.o.Superseded, 2*q) {
 		return E(OverQuota, ReasonQuota, fmt.Sprintf("%d MiB", q>>20))
 	}
 	return nil

@@ -67,7 +67,7 @@ func mailboxOptions(c config.Config, log *slog.Logger) mailbox.Options {
 		Folders:  mailbox.FolderNames{ToAuthority: c.Folders.ToAuthority, CaseworkerInbox: c.Folders.CaseworkerInbox, Outbox: c.Folders.Outbox},
 		Returned: c.Folders.Returned,
 		Policy:   mailbox.ReleasePolicy(c.Release),
-		MaxSize:  c.Scan.MaxSize, Quota: c.Quota.Current, MaxUpload: c.Upload.MaxDuration,
+		MaxSize:  c.Scan.MaxSize, Quota: c.Quota.Current, Superseded: c.Quota.Superseded, MaxUpload: c.Upload.MaxDuration,
 		Memory: c.Upload.Memory, Spool: c.Upload.SpoolMax, PerAccount: c.Upload.PerAccount,
 		MemberNumber: c.Names.MemberNumber, Log: log,
 	}
@@ -93,7 +93,7 @@ func (a *app) newGate(c config.Config, log *slog.Logger) (*scan.Gate, error) {
 	o := scan.Options{Address: address, PlainTCP: c.Scan.PlainTCP, MaxSize: c.Scan.MaxSize, SignaturesMaxAge: age,
 		NoOwnSignatures: !c.Scan.OwnSignatures, Concurrent: c.Scan.Concurrent, Limit: c.Scan.Timeout,
 		Encrypted:  scan.Encrypted{AcceptArchives: c.Scan.Encrypted.AcceptArchives, AcceptDocuments: c.Scan.Encrypted.AcceptDocuments},
-		StagingDir: filepath.Join(c.Storage.Path, ".staging"), Memory: a.catalog, Log: log,
+		StagingDir: a.blobs.StagingDir(), Memory: a.catalog, Log: log,
 		OnSignatures: func(date time.Time, tooOld bool) {
 			if a.signaturesOld != nil {
 				a.signaturesOld(date, tooOld)
