@@ -51,7 +51,8 @@ func TestSignInOverTLS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 3 { // one connection for several mails
+			for range 3 { // one connection for several mails, each with its own bound
+				s.conn.left = 0
 				if reply, err := s.Send(deadline(t), letterTo(t, "anna@example.org")); err != nil || !strings.HasPrefix(reply, "250 ") {
 					t.Fatalf("reply %q, error %v", reply, err)
 				}

@@ -203,6 +203,26 @@ func TestPermanentRefusal(t *testing.T) {
 	}
 }
 
+// A report that cannot be delivered makes no further one.
+func TestReportOfAReport(t *testing.T) {
+	h := newHouse(t, mailcatcher.Options{Behave: func(e mailcatcher.Event) mailcatcher.Answer {
+		if e.Stage == mailcatcher.StageRcpt && !strings.HasPrefix(e.To, "kasse@") {
+			return mailcatcher.Answer{Code: 550, Text: "no"}
+		}
+		return mailcatcher.Answer{}
+	}}, notify.Options{})
+	m := h.member("0815")
+	h.account("anna", "", clerk(m))
+	h.account("sb", "", responsible(m))
+	h.put(m, mailbox.Root, "Liste", 1)
+	h.pass(10 * time.Minute)
+	h.want()
+	h.settled()
+	if got := h.states(); got != "to-member failed 1, undeliverable failed 1" {
+		t.Error(got)
+	}
+}
+
 // Three days of 4yz, then for good.
 func TestGivesUpAfterThreeDays(t *testing.T) {
 	h := newHouse(t, mailcatcher.Options{Behave: func(e mailcatcher.Event) mailcatcher.Answer {
