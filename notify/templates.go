@@ -13,7 +13,7 @@ import (
 	"text/template"
 )
 
-//go:embed templates
+//go:embed templates/common.* templates/layout.html templates/de templates/en
 var embedded embed.FS
 
 // Languages that have templates.
