@@ -127,7 +127,6 @@ func createFile(path string) error {
 const (
 	writerCache = -16_000
 	readerCache = -4_000
-	mapped      = 256 << 20 // bytes of the file that connections read without copying
 	walPages    = 4_000
 	walKept     = 64 << 20
 )
@@ -139,9 +138,9 @@ func openConn(path string, o Options, readOnly bool, cache int) (*sqlite.Conn, e
 	}
 	// journal_mode is kept in the file, so only the first opening changes it.
 	pragmas := fmt.Sprintf(`PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=1;
-		PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=0; PRAGMA cache_size=%d; PRAGMA mmap_size=%d;
+		PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=0; PRAGMA cache_size=%d;
 		PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d; PRAGMA query_only=%t`,
-		cache, mapped, walPages, walKept, readOnly)
+		cache, walPages, walKept, readOnly)
 	if err := c.Script(pragmas); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

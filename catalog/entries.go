@@ -33,8 +33,8 @@ const (
 			UNION ALL SELECT e.id FROM within w JOIN entries e ON e.parent = w.id AND e.removed = 0
 			UNION ALL SELECT e.id FROM within w JOIN entries e ON e.parent = w.id AND e.removed <> 0)
 			SELECT id FROM within)`
-	selectSubtree = below + "SELECT " + entryColumns + ` FROM below b JOIN entries e ON e.id = b.id
-		LEFT JOIN versions v ON v.row = e.version ORDER BY b.depth, b.id`
+	selectSubtree = below + "SELECT " + entryColumns + ` FROM below b CROSS JOIN entries e
+		LEFT JOIN versions v ON v.row = e.version WHERE e.id = b.id ORDER BY b.depth, b.id`
 
 	insertEntry = `INSERT INTO entries (member, parent, place, folder, name, name_key, side, account, person, created,
 			modified, removed, taken_by, taken_at, drop_account, replaces, change_authority, change_member, version)
@@ -49,7 +49,7 @@ const (
 		RETURNING id, version IS NULL`
 	touch = `UPDATE entries SET change_authority = CASE WHEN $3 <> 0 THEN $2 ELSE change_authority END,
 			change_member = CASE WHEN $4 <> 0 THEN $2 ELSE change_member END
-		WHERE id IN (SELECT value FROM json_each($1))`
+		WHERE id = $1`
 
 	setPlace        = "UPDATE entries SET place = $2 WHERE id IN " + within
 	markOutboxTree  = "UPDATE versions SET in_outbox = 1 WHERE in_outbox = 0 AND entry IN " + within
@@ -189,8 +189,12 @@ func (t *tx) twin(err error, e *mailbox.Entry) error {
 
 // Touch stores the change number at folders.
 func (t *tx) Touch(folders []mailbox.EntryID, change int64, authority, member bool) error {
-	_, err := t.exec(touch, list(folders), change, authority, member)
-	return err
+	for _, f := range folders { // a few; one statement for all would build a temporary table
+		if _, err := t.exec(touch, int64(f), change, authority, member); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SetPlace moves a whole subtree to another place, what was removed in it too.

@@ -19,8 +19,7 @@ CREATE TABLE notices (
 	attempts   INTEGER NOT NULL,
 	reply      TEXT    NOT NULL
 ) STRICT;
-CREATE INDEX notices_due ON notices (due) WHERE state = 'queued';
-CREATE INDEX notices_state ON notices (state);
+CREATE INDEX notices_due ON notices (state, due, id);
 
 CREATE TABLE notice_deliveries (
 	notice   INTEGER NOT NULL REFERENCES notices,

@@ -61,6 +61,9 @@ func Open(path string, o Options) (*Conn, error) {
 		err := c.fault(rc)
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), c.Close())
 	}
+	if err := c.configure(); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	sqlite3.Xsqlite3_busy_timeout(c.tls, c.db, int32(o.BusyTimeout.Milliseconds()))
 	if o.ReadOnly {
 		if _, err := c.Exec("PRAGMA query_only=1"); err != nil {
@@ -68,6 +71,22 @@ func Open(path string, o Options) (*Conn, error) {
 		}
 	}
 	return c, nil
+}
+
+// configure sets what there is no pragma for: a plan does not depend on the
+// arguments (else each execution might prepare the statement anew), the file
+// cannot be damaged by SQL, and "x" is a name, never a text.
+func (c *Conn) configure() error {
+	for _, option := range []struct{ op, value int32 }{
+		{sqlite3.SQLITE_DBCONFIG_ENABLE_QPSG, 1}, {sqlite3.SQLITE_DBCONFIG_DEFENSIVE, 1},
+		{sqlite3.SQLITE_DBCONFIG_DQS_DDL, 0}, {sqlite3.SQLITE_DBCONFIG_DQS_DML, 0},
+	} {
+		arguments := libc.VaList(c.arena, option.value, uintptr(0))
+		if rc := sqlite3.Xsqlite3_db_config(c.tls, c.db, option.op, arguments); rc != sqlite3.SQLITE_OK {
+			return c.fault(rc)
+		}
+	}
+	return nil
 }
 
 // Close frees everything. The last connection to a file in WAL mode carries

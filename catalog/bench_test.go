@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"postfach/catalog/catalogtest"
+	"postfach/mailbox"
+)
+
+// fill makes a mailbox with n files in its an_KVBbg, 1,000 to a folder, and
+// gives the first folder.
+func fill(b testing.TB, s *SQLite, number string, n int) (mailbox.Member, mailbox.Entry) {
+	b.Helper()
+	m := mailbox.Member{Number: number, Name: "Stadt " + number}
+	if err := s.Update(context.Background(), 0, func(t mailbox.Tx) error { return t.InsertMember(&m, catalogtest.Names) }); err != nil {
+		b.Fatal(err)
+	}
+	var first, folder mailbox.Entry
+	for done := 0; done < n; {
+		err := s.Update(context.Background(), m.ID, func(t mailbox.Tx) error {
+			folder = mailbox.Entry{
+				Member: m.ID, Parent: m.Folders[mailbox.ToAuthority], Place: mailbox.ToAuthority, Folder: true,
+				Name: fmt.Sprintf("Ordner %04d", done/1000), Created: t.Now(), Modified: t.Now(),
+			}
+			if err := t.InsertEntry(&folder); err != nil {
+				return err
+			}
+			if done == 0 {
+				first = folder
+			}
+			for i := range min(1000, n-done) {
+				if err := upload(t, m, folder, fmt.Sprintf("Beitragsliste %05d.csv", i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		done += min(1000, n-done)
+	}
+	return m, first
+}
+
+// upload does what the commit of an upload does (mailbox/store.go).
+func upload(t mailbox.Tx, m mailbox.Member, folder mailbox.Entry, name string) error {
+	if _, err := t.Member(m.ID); err != nil {
+		return err
+	}
+	if _, err := t.Child(folder.ID, mailbox.NameKey(name)); mailbox.KindOf(err) != mailbox.NotFound {
+		return err
+	}
+	if _, err := t.Locks(m.ID); err != nil {
+		return err
+	}
+	change, err := t.NextChange()
+	if err != nil {
+		return err
+	}
+	now := t.Now()
+	id := mailbox.NewVersionID()
+	e := mailbox.Entry{
+		Member: m.ID, Parent: folder.ID, Place: folder.Place, Name: name, Side: mailbox.MemberSide, Account: 4, Person: 5,
+		Created: now, Modified: now, ChangeAuthority: change, ChangeMember: change,
+	}
+	e.Version = mailbox.Version{
+		ID: id, Blob: mailbox.BlobKey{Member: m.Number, Folder: "an_KVBbg", Version: id}, Size: 16384, SHA256: [32]byte(append(id[:], id[:]...)),
+		Account: 4, Person: 5, Side: mailbox.MemberSide, Time: now, Engine: "ClamAV 1.4.6", Database: "27812 Sat Nov 21 2026",
+	}
+	if err := t.InsertEntry(&e); err != nil {
+		return err
+	}
+	e.Version.Entry = e.ID
+	if err := t.InsertVersion(e.Version, []mailbox.PersonID{5}, now.Add(-time.Hour)); err != nil {
+		return err
+	}
+	if err := t.AddUsage(16384, 0); err != nil {
+		return err
+	}
+	if err := t.Touch([]mailbox.EntryID{m.Folders[mailbox.Root], m.Folders[mailbox.ToAuthority], folder.ID}, change, true, true); err != nil {
+		return err
+	}
+	if _, err := t.TakenOverTwin(m.ID, e.Version.SHA256); mailbox.KindOf(err) != mailbox.NotFound {
+		return err
+	}
+	if err := t.SetSeen(id); err != nil {
+		return err
+	}
+	d := mailbox.Delivery{Member: m.ID, Entry: e.ID, Version: id, Direction: mailbox.ToTheAuth, Time: now, Account: 4, Person: 5}
+	if err := t.InsertDelivery(d); err != nil {
+		return err
+	}
+	return t.Audit(mailbox.Record{
+		Person: 5, Account: 4, Role: mailbox.Clerk, Member: m.ID, Operation: mailbox.OpCreate, Place: folder.Place, Entry: e.ID,
+		Version: id, SHA256: e.Version.SHA256, Result: "ok", RequestID: "0123456789abcdef",
+		Detail: mailbox.Detail{Path: "/an_KVBbg/" + name, Door: "dav", Address: "192.0.2.1", UserAgent: "curl/8.5.0", Size: 16384},
+	})
+}
+
+// BenchmarkUpload is the commit of an upload, alone and 16 at a time.
+func BenchmarkUpload(b *testing.B) {
+	for _, clients := range []int{1, 16} {
+		b.Run(fmt.Sprintf("c=%d", clients), func(b *testing.B) {
+			s := openTest(b)
+			m, folder := fill(b, s, "0815", 1000)
+			var n atomic.Int64
+			b.SetParallelism(clients)
+			b.ResetTimer()
+			one := func() {
+				name := fmt.Sprintf("Neu %d.csv", n.Add(1))
+				if err := s.Update(context.Background(), m.ID, func(t mailbox.Tx) error { return upload(t, m, folder, name) }); err != nil {
+					b.Error(err)
+				}
+			}
+			if clients == 1 {
+				for range b.N {
+					one()
+				}
+				return
+			}
+			b.SetParallelism(clients / 2)
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					one()
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkSmallest is one durable row: the floor of a commit.
+func BenchmarkSmallest(b *testing.B) {
+	s := openTest(b)
+	for b.Loop() {
+		if err := s.beat(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkChildren reads pages of a folder with 10,000 entries.
+func BenchmarkChildren(b *testing.B) {
+	s := openTest(b)
+	_, folder := fill(b, s, "0815", 1000)
+	for _, n := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				err := s.View(context.Background(), func(r mailbox.Reader) error {
+					page, err := r.Children(folder.ID, "", n)
+					if len(page) != n {
+						b.Fatal(len(page))
+					}
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkResolve finds a file by its path, as every request does.
+func BenchmarkResolve(b *testing.B) {
+	s := openTest(b)
+	fill(b, s, "0815", 1000)
+	b.ReportAllocs()
+	resolve := func() {
+		err := s.View(context.Background(), func(r mailbox.Reader) error {
+			m, err := r.MemberByNumber("0815")
+			if err != nil {
+				return err
+			}
+			at := m.Folders[mailbox.Root]
+			for _, name := range []string{"an_kvbbg", "ordner 0000", "beitragsliste 00500.csv"} {
+				e, err := r.Child(at, name)
+				if err != nil {
+					return err
+				}
+				at = e.ID
+			}
+			return nil
+		})
+		if err != nil {
+			b.Error(err)
+		}
+	}
+	b.Run("c=1", func(b *testing.B) {
+		for b.Loop() {
+			resolve()
+		}
+	})
+	b.Run("c=16", func(b *testing.B) {
+		b.SetParallelism(8)
+		b.RunParallel(func(p *testing.PB) {
+			for p.Next() {
+				resolve()
+			}
+		})
+	})
+}
+
+// BenchmarkOpen is the start with a schema in place.
+func BenchmarkOpen(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "c.db")
+	for b.Loop() {
+		s, err := OpenSQLite(path, Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
