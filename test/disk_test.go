@@ -50,20 +50,24 @@ func fill(t *testing.T, dir string, leave int64) (empty func()) {
 		}
 	}
 	f.Close()
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil || int64(st.Bavail)*st.Bsize > leave+1<<20 {
+		t.Fatalf("the disk is not full: %d bytes free, %v", int64(st.Bavail)*st.Bsize, err)
+	}
 	return func() { os.Remove(name) }
 }
 
 // TestFullDisk: uploads are refused cleanly, sign-in and reading go on, and
 // nothing needs to be done afterwards (item 13).
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, "size=96m,mode=0700")
+	dir := smallDisk(t, "size=256m,mode=0700")
 	o := world.Everybody()
 	o.Data = filepath.Join(dir, "data")
 	w := whole(t, o)
 	w.Put(t, "anna", "/dav/an_KVBbg/da.txt", "da")
 	stored := len(blobs(t, w))
 
-	for name, leave := range map[string]int64{"almost": 2 << 20, "wholly": 0} {
+	for name, leave := range map[string]int64{"almost": 120 << 20, "wholly": 0} {
 		empty := fill(t, dir, leave)
 		for _, size := range []int{4 << 20, 8 << 20} {
 			a := w.Do(t, world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/neu.bin", Body: strings.Repeat("x", size)})
@@ -96,7 +100,7 @@ func TestFullDisk(t *testing.T) {
 // TestReadOnlyStorage: the disk of the blobs turns read-only under the server;
 // uploads are refused, reading goes on, writing comes back with the disk.
 func TestReadOnlyStorage(t *testing.T) {
-	dir := smallDisk(t, "size=64m,mode=0700")
+	dir := smallDisk(t, "size=256m,mode=0700")
 	o := world.Everybody()
 	o.Stopped = true
 	w := whole(t, o)
@@ -117,7 +121,7 @@ func TestReadOnlyStorage(t *testing.T) {
 		{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/da.txt", Want: 200, Contains: "da"},
 		{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/neu.bin", Want: 404},
 	})
-	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT, "size=64m"); err != nil {
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT, "size=256m"); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "uploads are taken when the disk can be written again", func() bool {
