@@ -99,7 +99,7 @@ func newWorker(cfg config.Config, a *app, registry *prometheus.Registry) (*notif
 	registry.MustRegister(outcomes)
 	return notify.New(a.catalog, composer, sender, notify.Options{
 		Timing: notify.Timing{Quiet: cfg.Notify.Quiet, AtMost: cfg.Notify.AtMost},
-		Staff:  cfg.Notify.StaffAddress, Security: cfg.Authority.SecurityAddress, Rate: cfg.Notify.Rate, Log: a.log,
+		Staff:  cfg.Notify.StaffAddress, Security: cfg.Authority.SecurityAddress, Operator: cfg.Notify.OperatorAddress, Rate: cfg.Notify.Rate, Log: a.log,
 		Poll:  min(max(cfg.Notify.Quiet/4, 200*time.Millisecond), 5*time.Second),
 		Count: func(outcome string) { outcomes.WithLabelValues(outcome).Inc() },
 	})

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -132,7 +133,11 @@ func newSender(c config.Config) (*notify.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return notify.NewSender(notify.Relay{Host: c.Notify.SMTP.Host, Port: c.Notify.SMTP.Port, TLS: notify.TLSPolicy(c.Notify.SMTP.TLS),
+	public, err := url.Parse(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	return notify.NewSender(notify.Relay{Hello: public.Hostname(), Host: c.Notify.SMTP.Host, Port: c.Notify.SMTP.Port, TLS: notify.TLSPolicy(c.Notify.SMTP.TLS),
 		User: c.Notify.SMTP.User, Password: c.Notify.SMTP.Password, Roots: roots})
 }
 
