@@ -33,7 +33,6 @@ func (f finding) signature() string {
 	return ownPrefix + "Gate." + strings.ReplaceAll(f.detail, " ", "-")
 }
 
-
 // encrypted says that the reason is one that a policy may accept.
 func (f finding) encrypted() bool {
 	return f.reason == mailbox.ReasonEncryptedArchive || f.reason == mailbox.ReasonEncryptedDocument

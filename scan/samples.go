@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// The contents of the self-test. All are made at run time from parts: no
-// scanner finds them in this file or in the program.
+// The contents of the self-test, made at run time from parts so that no scanner
+// finds them in this file.
 
 // testFile is EICAR's.
 func testFile() []byte {
