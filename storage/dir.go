@@ -10,8 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -21,17 +19,8 @@ import (
 // Dir is a storage in a folder of this machine. Several processes may use one
 // folder at a time. Its methods may be called at the same time.
 type Dir struct {
-	path     string
-	root     *os.Root
-	top      *os.File // the folder itself
-	o        Options
-	folders  *folders
-	buffers  buffers
-	promised atomic.Int64 // bytes announced by open uploads and not written yet
-
-	mu     sync.Mutex
-	probed bool
-	can    ability
+	*spool
+	path string
 }
 
 var _ mailbox.Blobs = (*Dir)(nil)
@@ -55,43 +44,15 @@ func OpenDir(path string, o Options) (*Dir, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("storage: %w", err), root.Close())
 	}
-	d := &Dir{path: path, root: root, top: top, o: o.withDefaults(), folders: newFolders(root)}
-	d.buffers.max = d.o.MemoryMax
+	d := &Dir{spool: newSpool(root, top, o), path: path}
+	d.lasting = true
 	// Without success here, the first upload that comes tries again.
 	_ = d.prepare()
 	return d, nil
 }
 
 // Close gives up the folder; blobs that are being read go on undisturbed.
-func (d *Dir) Close() error { return errors.Join(d.top.Close(), d.root.Close()) }
-
-// prepare makes the staging folder and finds out what the file system can do,
-// until that has succeeded once.
-func (d *Dir) prepare() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.probed {
-		return nil
-	}
-	if _, err := d.root.Stat(stagingName); errors.Is(err, fs.ErrNotExist) {
-		if err := d.folders.make(stagingName); err != nil {
-			return refusal("storage: make staging folder", err)
-		}
-	}
-	can, err := probe(d.root)
-	if err != nil {
-		return refusal("storage: probe", err)
-	}
-	d.can, d.probed = can, true
-	return nil
-}
-
-// able is what prepare found out.
-func (d *Dir) able() ability {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.can
-}
+func (d *Dir) Close() error { return d.close() }
 
 // Notes says in plain sentences what this file system does worse than ext4 or
 // XFS would; nothing of it endangers a blob.
@@ -113,55 +74,14 @@ func (d *Dir) Notes() []string {
 // descriptors must be able to read files from there.
 func (d *Dir) StagingDir() string { return filepath.Join(d.path, stagingName) }
 
-func (d *Dir) scratch() (*scratch, error) {
-	if err := d.prepare(); err != nil {
-		return nil, err
-	}
-	s, err := newScratch(d.root, d.able().nameless)
-	return s, refusal("storage: stage", err)
-}
-
 // Stage begins an upload. Kind Unavailable when size bytes (-1: unknown) and
 // what other uploads announced would not leave Options.ReserveFree.
 func (d *Dir) Stage(ctx context.Context, key mailbox.BlobKey, size int64) (mailbox.Staged, error) {
-	if err := given(ctx); err != nil {
-		return nil, err
-	}
-	if _, _, err := location(key); err != nil {
-		return nil, err
-	}
-	s := &staged{dir: d, key: key, promised: max(size, 0)}
-	d.promised.Add(s.promised)
-	// The promise counts from before the check, so that two uploads cannot both
-	// be given the last room.
-	err := d.room()
-	if err == nil && size > d.o.MemoryMax {
-		s.file, err = d.scratch()
-	}
+	s, err := d.stage(ctx, key, size)
 	if err != nil {
-		d.promised.Add(-s.promised)
 		return nil, err
 	}
-	if s.file == nil {
-		s.mem = d.buffers.get(max(size, 0))
-	}
-	return s, nil
-}
-
-// room is nil when what was announced leaves the reserve untouched.
-func (d *Dir) room() error {
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(int(d.top.Fd()), &st); err != nil {
-		return refusal("storage: free space", err)
-	}
-	if st.Files > 0 && st.Ffree == 0 {
-		return full("storage", errors.New("no inode free"))
-	}
-	need := d.promised.Load() + d.o.ReserveFree
-	if free := int64(st.Bavail) * st.Bsize; free < need {
-		return full("storage", fmt.Errorf("%d bytes free, %d needed", free, need))
-	}
-	return nil
+	return &upload{staged: s, dir: d}, nil
 }
 
 // Open reads n bytes from offset (n < 0: to the end). What comes back of a

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -190,31 +189,5 @@ func (d *Dir) Describe(ctx context.Context, key mailbox.BlobKey) (mailbox.Descri
 // before the given time, and says how many that were. Nameless uploads need no
 // collecting: the kernel frees them.
 func (d *Dir) Collect(ctx context.Context, before time.Time) (removed int, err error) {
-	f, err := d.root.Open(stagingName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, refusal("storage: collect", err)
-	}
-	defer f.Close()
-	entries, err := f.ReadDir(-1)
-	if err != nil {
-		return 0, refusal("storage: collect", err)
-	}
-	for _, e := range entries {
-		if err := given(ctx); err != nil {
-			return removed, err
-		}
-		info, err := e.Info()
-		if err != nil || !info.Mode().IsRegular() || !info.ModTime().Before(before) {
-			continue
-		}
-		err = d.root.Remove(stagingName + "/" + e.Name())
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return removed, refusal("storage: collect", err)
-		}
-		removed++
-	}
-	return removed, nil
+	return d.sweep(ctx, before)
 }

@@ -33,7 +33,7 @@ type scratch struct {
 	f       *os.File // for writing, after seal for reading only
 	name    string   // below root; "" when nameless
 	size    int64    // bytes written
-	started int64    // of these, bytes whose writeback has begun
+	started int64    // of these, bytes that push has dealt with
 }
 
 func newScratch(root *os.Root, nameless bool) (*scratch, error) {
@@ -59,10 +59,15 @@ func (s *scratch) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// push begins writing back what a step has gathered, and says whether it did.
-func (s *scratch) push() bool {
+// push says whether a step has been gathered since it last said so; of what has
+// to last it begins writing that back.
+func (s *scratch) push(lasting bool) bool {
 	if s.size-s.started < writebackStep {
 		return false
+	}
+	if !lasting {
+		s.started = s.size
+		return true
 	}
 	// Only a hint: the sync at the end reports what goes wrong.
 	_ = unix.SyncFileRange(int(s.f.Fd()), s.started, s.size-s.started, unix.SYNC_FILE_RANGE_WRITE)
@@ -70,10 +75,12 @@ func (s *scratch) push() bool {
 	return true
 }
 
-// seal syncs the file and gives up the right to write to it.
-func (s *scratch) seal() error {
-	if err := s.f.Sync(); err != nil {
-		return err
+// seal gives up the right to write to the file; what has to last is synced.
+func (s *scratch) seal(lasting bool) error {
+	if lasting {
+		if err := s.f.Sync(); err != nil {
+			return err
+		}
 	}
 	r, err := s.reopen()
 	if err != nil {
@@ -167,7 +174,7 @@ func tryScratch(root *os.Root, nameless bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.seal(); err != nil {
+	if err := s.seal(true); err != nil {
 		return errors.Join(err, s.close())
 	}
 	folder, err := root.Open(stagingName)
