@@ -3,6 +3,7 @@
 #
 # test/fuzz.sh SECONDS   runs every fuzz target of the module, the seconds
 # shared out among them (at least one each). A new target is found by itself.
+# Each package's test binary is built once, instrumented, and runs its targets.
 set -euo pipefail
 
 total=${1:?seconds}
@@ -20,15 +21,22 @@ fi
 each=$((total / ${#targets[@]}))
 [ "$each" -ge 1 ] || each=1
 echo "fuzz: ${#targets[@]} targets, ${each} s each"
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+built=
 for t in "${targets[@]}"; do
   read -r dir name <<<"$t"
-  if (cd "$dir" && go test -short -run '^$' -fuzz "^$name\$" -fuzztime "${each}s" -parallel 2 .) >"$log" 2>&1; then
-    echo "  ok   ${dir#"$PWD"/} $name $(grep -oE 'execs: [0-9]+' "$log" | tail -n 1)"
+  if [ "$dir" != "$built" ]; then
+    (cd "$dir" && go test -c -fuzz . -o "$tmp/run" .)
+    built=$dir
+  fi
+  if (cd "$dir" && "$tmp/run" -test.short -test.run '^$' -test.fuzz "^$name\$" -test.fuzztime "${each}s" \
+    -test.parallel 2 -test.fuzzcachedir "$tmp/corpus") >"$tmp/log" 2>&1; then
+    echo "  ok   ${dir#"$PWD"/} $name $(grep -oE 'execs: [0-9]+' "$tmp/log" | tail -n 1)"
   else
     echo "  FAIL ${dir#"$PWD"/} $name"
-    cat "$log"
+    cat "$tmp/log"
     exit 1
   fi
 done
