@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -115,11 +114,7 @@ func createFile(path string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return errors.Join(f.Close(), dir.Sync(), dir.Close())
+	return errors.Join(f.Close(), syncFolder(path))
 }
 
 // Cache sizes are in KiB when negative. The log is carried over into the file

@@ -6,16 +6,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"postfach/catalog/sqlite"
 )
+
+func first(sql string, _ []any) string { return sql }
 
 // TestPlans: what requests run uses an index whatever the size of the tables
 // (DESIGN.md section 10), and what runs for every request sorts nothing.
 func TestPlans(t *testing.T) {
 	s := openTest(t)
 	// Small by themselves: what a statement has just gathered, or one row.
-	small := []string{"SCAN b", "SCAN c", "SCAN w", "SCAN within", "SCAN below", "SCAN chain", "SCAN j", "SCAN CONSTANT ROW", "SCAN json_each"}
+	small := []string{"SCAN b", "SCAN c", "SCAN w", "SCAN within", "SCAN below", "SCAN chain", "SCAN t", "SCAN tree", "SCAN j", "SCAN CONSTANT ROW", "SCAN json_each"}
 	for _, tc := range []struct {
 		name, sql string
 		sorts     bool
@@ -30,6 +33,11 @@ func TestPlans(t *testing.T) {
 		{"locks", selectLocks, true}, {"props", selectProps, false},
 		{"deliveries", selectDeliveries, false}, {"told", selectTold, false}, {"fetch", selectFetch, false},
 		{"credentials", selectByLogin, false}, {"grants", selectGrants, true}, {"attempts", selectAttempts, false},
+		{"tree", selectTree, true}, {"members", selectMembersPage, false}, {"blobs", selectBlobs, false},
+		{"blob named", blobNamed, false}, {"deliveries of a member", first(DeliveryFilter{Member: 1}.statement(time.Time{})), false},
+		{"audit", first(AuditFilter{}.statement()), false}, {"audit of a member", first(AuditFilter{Member: 1}.statement()), false},
+		{"audit of an account", first(AuditFilter{Account: 1}.statement()), false}, {"audit of a period", selectPeriod, false},
+		{"audit of an entry", first(AuditFilter{Entry: 1, Operation: "x"}.statement()), false},
 		{"claim", claim, false}, {"items", selectItems, true}, {"told accounts", selectToldAccounts, true},
 	} {
 		err := s.writer.conn.Query("EXPLAIN QUERY PLAN "+tc.sql, func(r *sqlite.Row) error {

@@ -107,19 +107,25 @@ func (r *reader) TakenOverTwin(m mailbox.MemberID, sha [32]byte) (id mailbox.Ver
 	return id, err
 }
 
-// Committed looks up the outcome of an upload. After a commit whose outcome is
-// unknown it first makes another one, which settles it.
+// Committed looks up the outcome of an upload.
 func (s *SQLite) Committed(ctx context.Context, v mailbox.VersionID) (found bool, err error) {
-	if s.writer.doubt.Load() {
-		if err := s.beat(ctx); err != nil {
-			return false, err
-		}
+	if err := s.settle(ctx); err != nil {
+		return false, err
 	}
 	err = s.read(ctx, func(r *reader) error {
 		found, err = r.one(versionExists, func(*sqlite.Row) {}, v[:])
 		return err
 	})
 	return found, err
+}
+
+// settle ends the doubt about a commit that failed: its frames may stand in the
+// log and come alive in a recovery, until another commit overwrites them.
+func (s *SQLite) settle(ctx context.Context) error {
+	if !s.writer.doubt.Load() {
+		return nil
+	}
+	return s.beat(ctx)
 }
 
 // InsertVersion stores v with its authors. The age of its id is judged by the

@@ -120,7 +120,7 @@ CREATE TABLE deliveries (
 	fetched    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX deliveries_entry ON deliveries (entry);
-CREATE INDEX deliveries_member ON deliveries (member, time);
+CREATE INDEX deliveries_member ON deliveries (member);
 CREATE INDEX deliveries_open ON deliveries (id) WHERE told = 0 AND withdrawn = 0 AND superseded = 0;
 
 -- What each person has received of each version: JSON, [[from, to], …].

@@ -22,6 +22,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_time ON audit (time);
 CREATE INDEX audit_member ON audit (member) WHERE member <> 0;
 CREATE INDEX audit_person ON audit (person) WHERE person <> 0;
+CREATE INDEX audit_account ON audit (account) WHERE account <> 0;
 CREATE INDEX audit_entry ON audit (entry) WHERE entry <> 0;
 
 CREATE TABLE audit_detail (

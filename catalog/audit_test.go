@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"postfach/catalog/catalogtest"
+	"postfach/catalog/sqlite"
+	"postfach/mailbox"
+)
+
+// TestAuditOnlyGrows: no statement changes, deletes or replaces a record
+// (DESIGN.md section 8).
+func TestAuditOnlyGrows(t *testing.T) {
+	s := openTest(t)
+	must(t, s.Append(t.Context(), mailbox.Record{Operation: mailbox.OpRead, Result: "ok"}))
+	for _, sql := range []string{
+		"UPDATE audit SET result = 'x'", "DELETE FROM audit", "UPDATE audit_detail SET detail = '{}'", "DELETE FROM audit_detail",
+		"INSERT OR REPLACE INTO audit SELECT * FROM audit", "REPLACE INTO audit_detail SELECT * FROM audit_detail",
+		"INSERT INTO audit_detail SELECT * FROM audit_detail WHERE true ON CONFLICT DO UPDATE SET detail = 'x'",
+	} {
+		err := s.write(t.Context(), func(tx *tx) error { _, err := tx.exec(sql); return err })
+		if err == nil || !strings.Contains(err.Error(), "audit records are never") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}
+
+// TestAuditDigest: the fixed part binds the detail through a salt of its own,
+// and equal details do not show.
+func TestAuditDigest(t *testing.T) {
+	s := openTest(t)
+	r := mailbox.Record{Operation: mailbox.OpRead, Result: "ok", Detail: mailbox.Detail{Path: "/Grüße <&>.csv"}}
+	must(t, s.Append(t.Context(), r, r))
+	seen := map[string]bool{}
+	must(t, s.read(t.Context(), func(x *reader) error {
+		return x.each("SELECT a.digest, d.salt, d.detail FROM audit a JOIN audit_detail d ON d.sequence = a.sequence", func(row *sqlite.Row) error {
+			want := detailDigest(row.Bytes(1), []byte(row.Text(2)))
+			if !bytes.Equal(row.Bytes(0), want[:]) || row.Text(2) != `{"path":"/Grüße <&>.csv"}` {
+				t.Errorf("detail %s", row.Text(2))
+			}
+			seen[string(row.Bytes(0))] = true
+			return nil
+		})
+	}))
+	if len(seen) != 2 {
+		t.Errorf("%d digests of 2 records", len(seen))
+	}
+}
+
+// TestAuditWithChange: a change and its record are kept or undone together,
+// beside other changes of the same commit (I3).
+func TestAuditWithChange(t *testing.T) {
+	s := openTest(t)
+	m := mailbox.Member{Number: "0815"}
+	must(t, s.Update(t.Context(), 0, func(tx mailbox.Tx) error { return tx.InsertMember(&m, catalogtest.Names) }))
+	undo := errors.New("undo")
+	results := make(chan error, 60)
+	for i := range 60 {
+		go func() {
+			results <- s.Update(t.Context(), m.ID, func(tx mailbox.Tx) error {
+				if _, err := tx.NextChange(); err != nil {
+					return err
+				}
+				if err := tx.Audit(mailbox.Record{Operation: mailbox.OpCreate, Member: m.ID}); err != nil {
+					return err
+				}
+				if i%3 == 0 {
+					return undo
+				}
+				return nil
+			})
+		}()
+	}
+	for range 60 {
+		if err := <-results; err != nil && !errors.Is(err, undo) {
+			t.Error(err)
+		}
+	}
+	must(t, s.read(t.Context(), func(r *reader) error {
+		var records, changes int64
+		_, err := r.one(`SELECT (SELECT count(*) FROM audit), (SELECT change FROM members), (SELECT count(*) FROM audit_detail)`,
+			func(row *sqlite.Row) { records, changes = row.Int(0), row.Int(1) })
+		if records != 40 || changes != 40 {
+			t.Errorf("%d records of %d changes, want 40", records, changes)
+		}
+		return err
+	}))
+}
