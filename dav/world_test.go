@@ -154,7 +154,7 @@ func (w *world) want(t testing.TB, code int, as, method, path, body string, head
 	return a
 }
 
-// raw sends bytes as they are and reads one response.
+// raw sends bytes as they are, then no more, and reads what comes back.
 func (w *world) raw(t testing.TB, request string) string {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
@@ -162,6 +162,7 @@ func (w *world) raw(t testing.TB, request string) string {
 	defer c.Close()
 	_, err = io.WriteString(c, request)
 	must(t, err)
+	must(t, c.(*net.TCPConn).CloseWrite())
 	b, _ := io.ReadAll(c)
 	return string(b)
 }
