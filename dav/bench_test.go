@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dav_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"postfach/mailbox"
+)
+
+// fill puts n files into anna's an_KVBbg without their bytes: listings look at
+// the catalog alone.
+func (w *world) fill(b *testing.B, n int) {
+	b.Helper()
+	var m mailbox.Member
+	must(b, w.store.View(context.Background(), func(r mailbox.Reader) (err error) {
+		m, err = r.MemberByNumber("0815")
+		return err
+	}))
+	for done := 0; done < n; done += 1000 {
+		must(b, w.store.Update(context.Background(), m.ID, func(tx mailbox.Tx) error {
+			for i := done; i < min(n, done+1000); i++ {
+				v := mailbox.Version{ID: mailbox.NewVersionID(), Size: int64(i), Side: mailbox.MemberSide, Account: 1, Person: 1, Time: tx.Now()}
+				v.Blob = mailbox.BlobKey{Member: m.Number, Folder: "an_KVBbg", Version: v.ID}
+				e := mailbox.Entry{Member: m.ID, Parent: m.Folders[mailbox.ToAuthority], Place: mailbox.ToAuthority, Name: fmt.Sprintf("Datei %05d.csv", i),
+					Side: mailbox.MemberSide, Account: 1, Person: 1, Created: tx.Now(), Modified: tx.Now(), Version: v}
+				if err := tx.InsertEntry(&e); err != nil {
+					return err
+				}
+				v.Entry = e.ID
+				if err := tx.InsertVersion(v, []mailbox.PersonID{1}, time.Time{}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+// BenchmarkPropfind is PERFORMANCE.md's listing over HTTP, catalog and sign-in
+// included; ttfb-ms is the time to the first byte.
+func BenchmarkPropfind(b *testing.B) {
+	const six = `<propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/><getcontenttype/><displayname/></prop></propfind>`
+	for _, n := range []int{10, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := newWorld(b)
+			w.fill(b, n)
+			var first time.Duration
+			for b.Loop() {
+				r, err := http.NewRequest("PROPFIND", w.url+"/dav/an_KVBbg/", strings.NewReader(six))
+				must(b, err)
+				r.SetBasicAuth("anna", password)
+				r.Header.Set("Depth", "1")
+				start := time.Now()
+				res, err := http.DefaultClient.Do(r)
+				must(b, err)
+				first += time.Since(start)
+				size, err := io.Copy(io.Discard, res.Body)
+				must(b, err)
+				res.Body.Close()
+				if res.StatusCode != 207 || size < int64(n)*300 {
+					b.Fatalf("%d, %d bytes", res.StatusCode, size)
+				}
+			}
+			b.ReportMetric(float64(first.Microseconds())/1000/float64(b.N), "ttfb-ms")
+		})
+	}
+}
