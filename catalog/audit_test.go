@@ -50,6 +50,17 @@ func TestAuditDigest(t *testing.T) {
 	if len(seen) != 2 {
 		t.Errorf("%d digests of 2 records", len(seen))
 	}
+	// Whoever goes around the triggers is seen.
+	must(t, s.writer.conn.Script(`DROP TRIGGER audit_detail_no_update; DROP TRIGGER audit_detail_no_delete;
+		UPDATE audit_detail SET detail = '{"path":"/x"}' WHERE sequence = 1; DELETE FROM audit_detail WHERE sequence = 2`))
+	must(t, s.Inquire(t.Context(), func(q *Inquiry) error {
+		return q.Records(RecordQuery{}, func(l Logged) error {
+			if first := l.Sequence == 1; l.Intact == first || l.Erased == first {
+				t.Errorf("%+v", l)
+			}
+			return nil
+		})
+	}))
 }
 
 // TestAuditWithChange: a change and its record are kept or undone together,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +51,8 @@ func (c *clauses) where() string {
 	return " WHERE " + strings.Join(c.text, " AND ") + " "
 }
 
+const selectRemoved = selectEntries + "WHERE e.member = $1 AND e.removed <> 0 ORDER BY e.removed DESC, e.id DESC"
+
 // EachEntry gives every entry, in view or not, by id; member 0 means all.
 func (q *Inquiry) EachEntry(m mailbox.MemberID, fn func(mailbox.Entry) error) error {
 	var c clauses
@@ -60,7 +63,7 @@ func (q *Inquiry) EachEntry(m mailbox.MemberID, fn func(mailbox.Entry) error) er
 // Removed gives what was taken out of view in a mailbox, the latest first. What
 // went with its folder is not listed apart.
 func (q *Inquiry) Removed(m mailbox.MemberID) ([]mailbox.Entry, error) {
-	return q.entries(selectEntries+"WHERE e.member = $1 AND e.removed <> 0 ORDER BY e.removed DESC, e.id DESC", 0, int64(m))
+	return q.entries(selectRemoved, 0, int64(m))
 }
 
 // EachVersion gives every version in the order of their storing; member 0
@@ -103,6 +106,8 @@ const selectDeliveryFacts = "SELECT " + deliveryColumns + `, m.number, v.sha256,
 		WHERE x.delivery = d.id AND n.reply <> '' ORDER BY n.ended DESC, n.id DESC LIMIT 1), '')
 	FROM deliveries d JOIN versions v ON v.row = d.version JOIN members m ON m.id = d.member`
 
+const factsOrder = "ORDER BY d.id DESC"
+
 // Facts lists deliveries, the latest first.
 func (q *Inquiry) Facts(what DeliveryQuery, fn func(DeliveryFacts) error) error {
 	var c clauses
@@ -112,7 +117,7 @@ func (q *Inquiry) Facts(what DeliveryQuery, fn func(DeliveryFacts) error) error 
 	c.add(!what.Before.IsZero(), "d.time < ?", what.Before)
 	c.add(what.MailFailed, `EXISTS (SELECT 1 FROM notice_deliveries x JOIN notices n ON n.id = x.notice
 		WHERE x.delivery = d.id AND n.state = 'failed')`)
-	return q.each(selectDeliveryFacts+c.where()+"ORDER BY d.id DESC", func(row *sqlite.Row) error {
+	return q.each(selectDeliveryFacts+c.where()+factsOrder, func(row *sqlite.Row) error {
 		f := DeliveryFacts{Delivery: scanDelivery(row, 0), Number: row.Same(deliveryWidth), Size: row.Int(deliveryWidth + 2),
 			Settled: row.Time(deliveryWidth + 3), Notified: row.Time(deliveryWidth + 4), Waiting: int(row.Int(deliveryWidth + 5)),
 			Failed: int(row.Int(deliveryWidth + 6)), Reply: row.Text(deliveryWidth + 7)}
@@ -153,19 +158,60 @@ const selectRecords = `SELECT a.sequence, a.time, a.person, a.account, a.role, a
 
 // Records reads the audit log.
 func (q *Inquiry) Records(what RecordQuery, fn func(Logged) error) error {
-	operations, err := json.Marshal(what.Operations)
+	if some, err := q.narrow(&what); err != nil || !some {
+		return err
+	}
+	sql, args, err := what.statement()
 	if err != nil {
 		return err
+	}
+	return q.each(sql, func(row *sqlite.Row) error {
+		l, err := scanLogged(row)
+		if err != nil {
+			return err
+		}
+		return fn(l)
+	}, args...)
+}
+
+// selectPeriod finds the first and the last record of a period by its index.
+// The clock may have been set back, so sequences need not follow the time.
+const selectPeriod = "SELECT min(sequence), max(sequence) FROM audit WHERE time >= $1 AND time < $2"
+
+// narrow turns a period into sequences; false when nothing was recorded in it.
+func (q *Inquiry) narrow(what *RecordQuery) (some bool, err error) {
+	if what.From.IsZero() {
+		return true, nil
+	}
+	until := int64(math.MaxInt64)
+	if !what.Until.IsZero() {
+		until = sqlite.Micros(what.Until)
+	}
+	_, err = q.one(selectPeriod, func(row *sqlite.Row) {
+		some = !row.Null(0)
+		what.After = max(what.After, row.Int(0)-1)
+		if last := row.Int(1); what.To == 0 || last < what.To {
+			what.To = last
+		}
+	}, what.From, until)
+	return some, err
+}
+
+func (what RecordQuery) statement() (string, []any, error) {
+	operations, err := json.Marshal(what.Operations)
+	if err != nil {
+		return "", nil, err
 	}
 	var c clauses
 	c.add(what.After != 0, "a.sequence > ?", what.After)
 	c.add(what.To != 0, "a.sequence <= ?", what.To)
 	c.add(!what.From.IsZero(), "a.time >= ?", what.From)
 	c.add(!what.Until.IsZero(), "a.time < ?", what.Until)
-	c.add(what.Member != 0, "a.member = ?", int64(what.Member))
-	c.add(what.Person != 0, "a.person = ?", int64(what.Person))
-	c.add(what.Account != 0, "a.account = ?", int64(what.Account))
-	c.add(what.Entry != 0, "a.entry = ?", int64(what.Entry))
+	// The indexes leave out 0, so the conditions have to as well.
+	c.add(what.Member != 0, "a.member = ? AND a.member <> 0", int64(what.Member))
+	c.add(what.Person != 0, "a.person = ? AND a.person <> 0", int64(what.Person))
+	c.add(what.Account != 0, "a.account = ? AND a.account <> 0", int64(what.Account))
+	c.add(what.Entry != 0, "a.entry = ? AND a.entry <> 0", int64(what.Entry))
 	c.add(len(what.Operations) > 0, "a.operation IN (SELECT value FROM json_each(?))", string(operations))
 	sql := selectRecords + c.where() + "ORDER BY a.sequence"
 	if what.Newest {
@@ -175,13 +221,7 @@ func (q *Inquiry) Records(what RecordQuery, fn func(Logged) error) error {
 		c.args = append(c.args, int64(what.Limit))
 		sql += " LIMIT $" + strconv.Itoa(len(c.args))
 	}
-	return q.each(sql, func(row *sqlite.Row) error {
-		l, err := scanLogged(row)
-		if err != nil {
-			return err
-		}
-		return fn(l)
-	}, c.args...)
+	return sql, c.args, nil
 }
 
 func scanLogged(row *sqlite.Row) (Logged, error) {

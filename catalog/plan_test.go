@@ -6,12 +6,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"postfach/catalog/sqlite"
+	"postfach/mailbox"
 )
 
-func first(sql string, _ []any) string { return sql }
+func records(q RecordQuery) string {
+	sql, _, err := q.statement()
+	if err != nil {
+		panic(err)
+	}
+	return sql
+}
 
 // TestPlans: what requests run uses an index whatever the size of the tables
 // (DESIGN.md section 10), and what runs for every request sorts nothing.
@@ -33,11 +39,11 @@ func TestPlans(t *testing.T) {
 		{"locks", selectLocks, true}, {"props", selectProps, false},
 		{"deliveries", selectDeliveries, false}, {"told", selectTold, false}, {"fetch", selectFetch, false},
 		{"credentials", selectByLogin, false}, {"grants", selectGrants, true}, {"attempts", selectAttempts, false},
-		{"tree", selectTree, true}, {"members", selectMembersPage, false}, {"blobs", selectBlobs, false},
-		{"blob named", blobNamed, false}, {"deliveries of a member", first(DeliveryFilter{Member: 1}.statement(time.Time{})), false},
-		{"audit", first(AuditFilter{}.statement()), false}, {"audit of a member", first(AuditFilter{Member: 1}.statement()), false},
-		{"audit of an account", first(AuditFilter{Account: 1}.statement()), false}, {"audit of a period", selectPeriod, false},
-		{"audit of an entry", first(AuditFilter{Entry: 1, Operation: "x"}.statement()), false},
+		{"removed", selectRemoved, true},
+		{"deliveries of a member", selectDeliveryFacts + " WHERE d.member = $1 " + factsOrder, true},
+		{"audit", records(RecordQuery{After: 1}), false}, {"audit of a member", records(RecordQuery{Member: 1}), false},
+		{"audit of an account", records(RecordQuery{Account: 1, Newest: true}), false}, {"audit of a period", selectPeriod, false},
+		{"audit of an entry", records(RecordQuery{Entry: 1, Operations: []mailbox.Operation{"x"}}), false},
 		{"claim", claim, false}, {"items", selectItems, true}, {"told accounts", selectToldAccounts, true},
 	} {
 		err := s.writer.conn.Query("EXPLAIN QUERY PLAN "+tc.sql, func(r *sqlite.Row) error {
