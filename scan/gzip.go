@@ -21,6 +21,9 @@ const mostUnpacked = 2 << 30
 func checkGzip(s source) (finding, error) {
 	r := bufio.NewReaderSize(s.section(0, s.size), 64<<10)
 	left := int64(mostUnpacked)
+	if reservedFlags(r) {
+		return disorderly("gzip with unknown flags"), nil
+	}
 	z, err := gzip.NewReader(r)
 	for {
 		if err != nil {
@@ -44,10 +47,20 @@ func checkGzip(s source) (finding, error) {
 		if string(next) != "\x1f\x8b" {
 			return disorderly("gzip with something behind it"), nil
 		}
+		if reservedFlags(r) {
+			return disorderly("gzip with unknown flags"), nil
+		}
 		if err := z.Reset(r); err != nil {
 			return gzipFailed(s, err)
 		}
 	}
+}
+
+// reservedFlags says whether the next member's header has flags that RFC 1952
+// section 2.3.1.2 reserves: clamd then does not unpack it, others do.
+func reservedFlags(r *bufio.Reader) bool {
+	b, err := r.Peek(4)
+	return err == nil && b[3]&0xe0 != 0
 }
 
 // gzipFailed tells a broken file from a broken storage.

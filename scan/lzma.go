@@ -26,12 +26,13 @@ func isLZMA(head []byte) bool {
 	// A packed stream decodes; a table of numbers that only looks like the
 	// header mostly does not.
 	_, err := decodeLZMA(head[13:], head[:5], int(min(size, 1024)))
-	return err == nil || errors.Is(err, errLZMAShort)
+	return err == nil || errors.Is(err, errLZMAShort) || errors.Is(err, errLZMALong)
 }
 
 var (
 	errLZMA      = errors.New("broken LZMA data")
 	errLZMAShort = errors.New("LZMA data cut off")
+	errLZMALong  = errors.New("LZMA data longer than announced")
 )
 
 // rangeDecoder is the entropy decoder of LZMA.
@@ -196,8 +197,11 @@ func decodeLZMA(in, props []byte, size int) ([]byte, error) {
 			continue
 		}
 		n := m.decodeMatch(d, &state, &rep, pos)
-		if rep[0] == 1<<32-1 || int64(rep[0]) >= int64(len(out)) || n > size-len(out) {
+		if rep[0] == 1<<32-1 || int64(rep[0]) >= int64(len(out)) {
 			return out, errLZMA
+		}
+		if n > size-len(out) {
+			return out, errLZMALong
 		}
 		for range n {
 			out = append(out, out[len(out)-1-int(rep[0])])

@@ -280,3 +280,19 @@ func moduleRoot() (string, error) {
 		dir = up
 	}
 }
+
+// Forget takes a setting out of clamd.conf; it holds from the next Restart.
+func (c *Clamd) Forget(setting string) error {
+	name := filepath.Join(c.Dir, "clamd.conf")
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	var kept []string
+	for l := range strings.Lines(string(b)) {
+		if !strings.HasPrefix(l, setting) {
+			kept = append(kept, l)
+		}
+	}
+	return os.WriteFile(name, []byte(strings.Join(kept, "")), 0o600)
+}
