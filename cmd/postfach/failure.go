@@ -21,6 +21,11 @@ func (u *usageError) Unwrap() error { return u.err }
 
 func misuse(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
+// wrongOrder is an order that the state of things forbids, said in words.
+type wrongOrder struct{ text string }
+
+func (w *wrongOrder) Error() string { return w.text }
+
 // exitError ends with a code after everything has been said.
 type exitError struct{ code int }
 

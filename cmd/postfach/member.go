@@ -41,7 +41,7 @@ func (c *memberAdd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer a.done(e)
 	n := mailbox.NewMember{Number: c.Number, Name: c.Name, Parent: c.Parent, Successor: c.Successor,
 		Policy: mailbox.ReleasePolicy(c.Release), Quota: int64(c.Quota)}
 	if err := mailbox.CheckMember(n); err != nil {
@@ -52,7 +52,7 @@ func (c *memberAdd) Run(e *env) error {
 		return err
 	}
 	if len(faults) > 0 {
-		return &memberConflict{faults[0].text}
+		return &wrongOrder{faults[0].text}
 	}
 	made, err := a.service.AddMembers(e.ctx, by, todo)
 	if err != nil {
@@ -65,11 +65,6 @@ func (c *memberAdd) Run(e *env) error {
 	e.say("member %s %s added", c.Number, c.Name)
 	return nil
 }
-
-// memberConflict is a member that exists with other particulars.
-type memberConflict struct{ text string }
-
-func (m *memberConflict) Error() string { return m.text }
 
 type memberList struct {
 	Find string `placeholder:"TEXT" help:"Only members whose number or name contains the text."`
@@ -95,7 +90,7 @@ func (c *memberList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer a.done(e)
 	all, err := a.members(e)
 	if err != nil {
 		return err
@@ -158,7 +153,7 @@ func (c *memberShow) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer a.done(e)
 	all, err := a.members(e)
 	if err != nil {
 		return err
@@ -199,7 +194,7 @@ func (r roll) find(number string) (mailbox.Member, error) {
 			return m, nil
 		}
 	}
-	return mailbox.Member{}, &memberConflict{"there is no member " + strconv.Quote(number)}
+	return mailbox.Member{}, &wrongOrder{"there is no member " + strconv.Quote(number)}
 }
 
 type memberSet struct {
@@ -256,7 +251,7 @@ func (e *env) setMember(o ordered, number string, ch mailbox.MemberChange, done 
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer a.done(e)
 	all, err := a.members(e)
 	if err != nil {
 		return err

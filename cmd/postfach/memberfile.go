@@ -65,7 +65,7 @@ func (c *memberImport) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer a.done(e)
 	todo, more, err := planMembers(e, a, lines)
 	if err != nil {
 		return err

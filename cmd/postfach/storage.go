@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strconv"
+
+	"postfach/catalog"
+	"postfach/cmd/postfach/replay"
+	"postfach/mailbox"
+)
+
+type storageCmd struct {
+	Verify  storageVerify  `cmd:"" help:"Read every stored version and compare it with its SHA-256."`
+	Collect storageCollect `cmd:"" help:"Delete stored bytes that no version names and that are older than two uploads may take."`
+}
+
+type storageVerify struct {
+	Member string `placeholder:"NUMBER" help:"Only the versions of a member."`
+}
+
+func (c *storageVerify) Run(e *env) error {
+	a, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer a.done(e)
+	want := make(map[mailbox.VersionID]replay.Version)
+	keys := make(map[mailbox.VersionID]mailbox.BlobKey)
+	err = a.catalog.Inquire(e.ctx, func(q *catalog.Inquiry) error {
+		var member mailbox.MemberID
+		if c.Member != "" {
+			m, err := memberOf(q, c.Member)
+			if err != nil {
+				return err
+			}
+			member = m.ID
+		}
+		return q.EachVersion(member, func(v mailbox.Version) error {
+			want[v.ID] = replay.Version{Entry: v.Entry, SHA256: v.SHA256, Size: v.Size}
+			keys[v.ID] = v.Blob
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	wrong, err := a.verifyBlobs(e, want, keys)
+	if err == nil && wrong > 0 {
+		err = foundWrong
+	}
+	return err
+}
+
+// verifyBlobs reads the bytes of versions, in the order of their ids, and says
+// which are missing or are not those that were scanned. Copies share a blob,
+// which is read once.
+func (a *app) verifyBlobs(e *env, want map[mailbox.VersionID]replay.Version, keys map[mailbox.VersionID]mailbox.BlobKey) (wrong int, err error) {
+	type content struct {
+		sum  [32]byte
+		size int64
+	}
+	read := make(map[mailbox.BlobKey]content)
+	var bytesRead int64
+	for _, id := range slices.SortedFunc(maps.Keys(want), func(x, y mailbox.VersionID) int { return bytes.Compare(x[:], y[:]) }) {
+		key, named := keys[id]
+		if !named {
+			continue // told already: the catalog does not have it
+		}
+		got, done := read[key]
+		if !done {
+			got.sum, got.size, err = a.blobs.Verify(e.ctx, key)
+			switch {
+			case err != nil && mailbox.KindOf(err) == mailbox.NotFound:
+				e.say("%s: missing (version %s of entry %d)", key, id, want[id].Entry)
+				wrong++
+				continue
+			case err != nil:
+				return wrong, err
+			}
+			read[key] = got
+			bytesRead += got.size
+		}
+		if w := want[id]; got.sum != w.SHA256 || got.size != w.Size {
+			e.say("%s: different (version %s of entry %d): %d bytes with SHA-256 %x, not %d bytes with %x", key, id, w.Entry,
+				got.size, got.sum, w.Size, w.SHA256)
+			wrong++
+		}
+	}
+	e.say("%d versions in %d blobs of %s read; %d missing or different", len(want), len(read), bytesOf(bytesRead), wrong)
+	return wrong, nil
+}
+
+// number is how listings write ids.
+func number[ID ~int64](id ID) string { return strconv.FormatInt(int64(id), 10) }
+
+type storageCollect struct {
+	DryRun bool `help:"Delete nothing; say what would go."`
+}
+
+func (c *storageCollect) Run(e *env) error {
+	a, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer a.done(e)
+	swept, err := a.janitor.Sweep(e.ctx, c.DryRun)
+	if err != nil {
+		return err
+	}
+	if c.DryRun {
+		e.say("%d unnamed blobs of %s would be deleted", swept.Blobs, bytesOf(swept.Bytes))
+		return nil
+	}
+	e.say("%d unnamed blobs of %s deleted, and %d leftovers of broken uploads", swept.Blobs, bytesOf(swept.Bytes), swept.Scratch)
+	return nil
+}
