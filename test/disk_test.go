@@ -148,7 +148,8 @@ func TestShutdownLetsUploadsFinish(t *testing.T) {
 		resp.Body.Close()
 		status <- resp.StatusCode
 	}()
-	io.WriteString(pw, "erste Hälfte, ")
+	first := strings.Repeat("erste Hälfte ", 1<<20) // more than sockets hold: the server is reading it
+	io.WriteString(pw, first)
 	stopped := make(chan error, 1)
 	go func() { stopped <- w.Stop() }()
 	eventually(t, "new connections are refused or not served", func() bool { return w.ReadyStatus() != 200 })
@@ -161,7 +162,7 @@ func TestShutdownLetsUploadsFinish(t *testing.T) {
 		t.Errorf("the server ended with %v", err)
 	}
 	w.Serve()
-	if got := w.Get(t, "anna", "/dav/an_KVBbg/unterwegs"); string(got.Body) != "erste Hälfte, zweite Hälfte" {
-		t.Errorf("stored %q", got.Body)
+	if got := w.Get(t, "anna", "/dav/an_KVBbg/unterwegs"); string(got.Body) != first+"zweite Hälfte" {
+		t.Errorf("stored %d bytes that are not what was sent", len(got.Body))
 	}
 }

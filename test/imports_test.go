@@ -35,9 +35,10 @@ var directions = map[string]direction{
 	"reply":       {ours: []string{"mailbox"}, banned: everyDoor},
 	"dav":         {ours: []string{"mailbox", "auth", "reply"}, banned: everyDoor},
 	"web":         {ours: []string{"mailbox", "auth", "reply"}, banned: everyDoor},
-	"janitor":     {ours: []string{"mailbox", "storage"}, banned: []string{"net/http", "database/sql"}},
+	"janitor":     {ours: []string{"mailbox", "storage"}, banned: []string{"database/sql"}},
 	"server":      {banned: []string{"postfach/mailbox"}},
 	"mailcatcher": {banned: []string{"database/sql"}},
+	"demo":        {ours: []string{"mailcatcher", "deploy"}, banned: []string{"database/sql", "postfach/mailbox"}},
 	"deploy":      {}, // files that the binary carries
 	"bench":       {ours: []string{"scan/scantest", "mailcatcher", "test/world"}},
 	"test":        {ours: []string{"mailbox", "scan/scantest", "mailcatcher", "deploy"}},

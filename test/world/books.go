@@ -39,7 +39,8 @@ func (w *World) Audit(t testing.TB) (all []Record) {
 type Delivery struct {
 	Direction string `json:"direction"`
 	SHA256    string `json:"sha256"`
-	Notified  string `json:"notified"` // when the relay took the mail
+	Notified  string `json:"notified"` // when the relay took the first mail
+	Done      string `json:"settled"`  // when everybody it is for was told
 	Withdrawn string `json:"withdrawn"`
 	Supersed  string `json:"superseded"`
 }
@@ -48,7 +49,7 @@ type Delivery struct {
 func (d Delivery) Told() bool { return d.Notified != "" }
 
 // Settled says that nothing more will happen about it.
-func (d Delivery) Settled() bool { return d.Told() || d.Withdrawn != "" || d.Supersed != "" }
+func (d Delivery) Settled() bool { return d.Done != "" || d.Withdrawn != "" || d.Supersed != "" }
 
 // Deliveries lists all.
 func (w *World) Deliveries(t testing.TB) (all []Delivery) {
