@@ -83,6 +83,14 @@ func testUpload(t *testing.T, w *world) {
 	if a := w.want(t, 200, "anna", "GET", "/dav/an_KVBbg/leer.txt", ""); a.body != "" || a.Header.Get("Content-Length") != "0" {
 		t.Errorf("%q %v", a.body, a.Header)
 	}
+	big := strings.Repeat("0123456789abcdef", 200_000) // over what a storage holds in memory
+	w.want(t, 201, "anna", "PUT", "/dav/an_KVBbg/groß.bin", big)
+	if a := w.want(t, 200, "anna", "GET", "/dav/an_KVBbg/groß.bin", ""); a.body != big {
+		t.Errorf("%d bytes came back", len(a.body))
+	}
+	if a := w.want(t, 206, "anna", "GET", "/dav/an_KVBbg/groß.bin", "", "Range: bytes=1000000-"); a.body != big[1000000:] {
+		t.Errorf("%d bytes came back", len(a.body))
+	}
 	w.want(t, 409, "anna", "PUT", "/dav/an_KVBbg/gibtesnicht/x", "x")
 	w.want(t, 409, "anna", "PUT", "/dav/an_KVBbg/slash/", "x")
 	// The other spelling of the mailbox leads to the same place.
@@ -222,7 +230,16 @@ func testListing(t *testing.T, w *world) {
 	if got := w.want(t, 200, "anna", "HEAD", "/dav/an_KVBbg/l/a%20&%23+'.txt", "").Header.Get("ETag"); got != file {
 		t.Errorf("ETag in PROPFIND %s, in HEAD %s", file, got)
 	}
-	w.want(t, 207, "anna", "PROPFIND", "/dav/an_KVBbg/l", `<propfind xmlns="DAV:"><propname/></propfind>`, "Depth: 1")
+	a = w.want(t, 207, "anna", "PROPFIND", "/dav/an_KVBbg/l", `<propfind xmlns="DAV:"><propname/></propfind>`, "Depth: 1")
+	if m := parse(t, a); len(m.Responses) != 3 || !strings.Contains(a.body, "<D:getcontentlength/>") {
+		t.Errorf("%s", a.body)
+	}
+	m = parse(t, w.want(t, 207, "anna", "PROPFIND", "/dav/an_KVBbg/l", `<propfind xmlns="DAV:"><prop><quota-used-bytes/></prop></propfind>`, "Depth: 1"))
+	for i, folder := range []bool{true, false, true} { // RFC 4331
+		if _, has := m.prop(i, "quota-used-bytes"); has != folder {
+			t.Errorf("%s: quota %v", m.Responses[i].Href, has)
+		}
+	}
 	for _, d := range []string{"infinity", ""} {
 		if a := w.want(t, 403, "anna", "PROPFIND", "/dav/", "", "Depth: "+d); !strings.Contains(a.body, "propfind-finite-depth") {
 			t.Errorf("%s", a.body)
@@ -290,6 +307,9 @@ func testLocks(t *testing.T, w *world) {
 	}
 	// Others see the lock, not its token.
 	if d := w.want(t, 207, "bert", "PROPFIND", "/dav/0815/an_KVBbg/locks", discover, "Depth: 1"); !strings.Contains(d.body, "activelock") || strings.Contains(d.body, "urn:uuid") {
+		t.Errorf("%s", d.body)
+	}
+	if d := w.want(t, 207, "anna", "PROPFIND", f, discover, "Depth: 1"); strings.Count(d.body, "<D:lockroot><D:href>/dav/an_KVBbg/locks/</D:href>") != 2 {
 		t.Errorf("%s", d.body)
 	}
 	a = w.want(t, 200, "anna", "LOCK", f+"a", "", "If: ("+token+")", "Timeout: Second-60")

@@ -87,20 +87,6 @@ var methods = map[string]func(*request) error{
 
 const allow = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK"
 
-// Claims says whether a request that is not below another door's paths belongs
-// here: everything below the prefix, the sync clients' paths, and elsewhere the
-// methods and probes of WebDAV clients.
-func (h *Handler) Claims(r *http.Request) bool {
-	if _, ok := h.places.below(r.URL.Path); ok || strings.HasPrefix(r.URL.Path, "/remote.php/") || isProbe(r.URL.Path) {
-		return true
-	}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodPost:
-		return false
-	}
-	return true
-}
-
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply.Track(r)
 	header := w.Header()
@@ -115,7 +101,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok:
 	case decoded == "/" && (r.Method == http.MethodOptions || r.Method == "PROPFIND"):
-	default: // probes and sync clients' paths: nothing is asked or recorded
+	default:
+		// What Windows, Office and Finder probe for above the WebDAV root, and
+		// the sync clients' paths: cheap, without sign-in, not recorded
+		// (CLIENTS.md 2.1).
 		h.reply.Fail(w, r, "", mailbox.E(mailbox.NotFound, mailbox.ReasonNotFound))
 		return
 	}
@@ -191,19 +180,6 @@ func sameSite(r *http.Request) error {
 		return nil
 	}
 	return mailbox.E(mailbox.Forbidden, mailbox.ReasonCrossSite)
-}
-
-// probes are what Windows, Office and Finder look for above the WebDAV root;
-// they are answered 404 without sign-in (CLIENTS.md 2.1).
-var probes = map[string]bool{
-	"/desktop.ini": true, "/autorun.inf": true, "/folder.jpg": true, "/folder.gif": true, "/thumbs.db": true,
-	"/_vti_inf.html": true, "/.spotlight-v100": true, "/.trashes": true, "/.ds_store": true, "/.hidden": true,
-	"/.metadata_never_index": true, "/contents": true,
-}
-
-func isProbe(path string) bool {
-	l := strings.ToLower(path)
-	return probes[l] || strings.HasPrefix(l, "/_vti_bin/")
 }
 
 // options answers OPTIONS (RFC 4918 section 10.1) without looking at the

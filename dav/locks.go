@@ -75,7 +75,7 @@ func (v lockView) appendLock(b []byte, l *mailbox.Lock, root []byte) []byte {
 // lockView prepares how locks are told; it looks for the roots of those that
 // come from above the node.
 func (q *request) lockView(n *mailbox.Node) (lockView, error) {
-	v := lockView{account: q.actor.Account, now: q.h.now()}
+	v := lockView{account: q.actor.Account, now: q.h.now(), roots: map[mailbox.EntryID][]byte{}}
 	for i := range n.Locks {
 		if n.Locks[i].Entry != n.Entry.ID {
 			return v, q.lockRoots(&v)
@@ -86,7 +86,6 @@ func (q *request) lockView(n *mailbox.Node) (lockView, error) {
 
 // lockRoots goes up the request's path and notes the hrefs of all folders.
 func (q *request) lockRoots(v *lockView) error {
-	v.roots = map[mailbox.EntryID][]byte{}
 	href := strings.TrimRight(q.decoded, "/")
 	for p := q.path; !p.IsRoot(); {
 		p = p.Parent()
@@ -147,7 +146,7 @@ func (q *request) tellLock(l mailbox.Lock, code int) error {
 	if n.Folder {
 		href = append(href, '/')
 	}
-	v := lockView{account: q.actor.Account, now: q.h.now()}
+	v := lockView{account: q.actor.Account, now: q.h.now(), roots: map[mailbox.EntryID][]byte{}}
 	if l.Entry != n.Entry.ID {
 		if err := q.lockRoots(&v); err != nil {
 			return err

@@ -63,6 +63,8 @@ type listing struct {
 	x     resource
 	space quota
 	href  []byte
+
+	number string // member of the top resource; "" for the root over several
 }
 
 func (l *listing) add(n mailbox.Node) error {
@@ -74,6 +76,11 @@ func (l *listing) add(n mailbox.Node) error {
 			return err
 		}
 		return l.out.resource(l.plan, &l.x, true)
+	}
+	if !n.Folder || n.Number != l.number { // RFC 4331 is about collections; this one's mailbox
+		l.x.quota = nil
+	} else if l.plan.quota {
+		l.x.quota = &l.space
 	}
 	l.href = appendHref(l.href[:l.base], n.Name)
 	if n.Folder {
@@ -94,7 +101,7 @@ func (l *listing) top(n *mailbox.Node) error {
 	if n.Folder {
 		l.href = append(l.href, '/')
 	}
-	l.base = len(l.href)
+	l.base, l.number = len(l.href), n.Number
 	l.x.href = l.href
 	if l.plan.quota && n.Folder {
 		space, err := q.h.mailbox.Space(q.Context(), q.actor, q.path)
@@ -105,7 +112,9 @@ func (l *listing) top(n *mailbox.Node) error {
 		l.x.quota = &l.space
 	}
 	var err error
-	l.x.locks, err = q.lockView(n)
+	if l.x.locks, err = q.lockView(n); err == nil && len(n.Locks) > 0 { // its members may be under its own
+		l.x.locks.roots[n.Entry.ID] = append([]byte(nil), l.href...)
+	}
 	return err
 }
 

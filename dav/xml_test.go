@@ -301,3 +301,47 @@ func BenchmarkReadPropfind(b *testing.B) {
 		}
 	}
 }
+
+// FuzzReadPropertyUpdate: what x/net/webdav is given names the same properties
+// in the same order, and every kept value is one well-formed element.
+func FuzzReadPropertyUpdate(f *testing.F) {
+	f.Add(`<D:propertyupdate xmlns:D="DAV:" xmlns:n="u"><D:set><D:prop><n:a>1</n:a></D:prop></D:set><D:remove><D:prop><b/></D:prop></D:remove></D:propertyupdate>`)
+	f.Fuzz(func(t *testing.T, s string) {
+		ps, err := readPropertyUpdate(strings.NewReader(s))
+		if err != nil {
+			return
+		}
+		again, err := readPropertyUpdate(strings.NewReader(rewrite(ps)))
+		if err != nil || len(again) != len(ps) {
+			t.Fatalf("%q: %q: %d of %d, %v", s, rewrite(ps), len(again), len(ps), err)
+		}
+		for i, p := range ps {
+			name := again[i].name
+			if name == modifiedAlias {
+				name = lastModifiedName
+			}
+			if name != p.name && p.name != modifiedAlias || again[i].remove != p.remove {
+				t.Fatalf("%q: %v became %v", s, p.name, name)
+			}
+			if !p.remove {
+				if names, err := walk(p.xml); err != nil || names[0] != p.name {
+					t.Fatalf("%q: %q: %v %v", s, p.xml, names, err)
+				}
+			}
+		}
+	})
+}
+
+// FuzzReadLockInfo: a kept owner can stand inside any answer.
+func FuzzReadLockInfo(f *testing.F) {
+	f.Add(`<lockinfo xmlns="DAV:"><lockscope><shared/></lockscope><locktype><write/></locktype><owner>a<b/></owner></lockinfo>`)
+	f.Fuzz(func(t *testing.T, s string) {
+		info, _, err := readLockInfo(strings.NewReader(s))
+		if err != nil {
+			return
+		}
+		if _, err := walk("<x>" + info.owner + "</x>"); err != nil {
+			t.Fatalf("%q: owner %q: %v", s, info.owner, err)
+		}
+	})
+}

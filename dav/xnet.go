@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/webdav"
 
 	"postfach/mailbox"
+	"postfach/reply"
 )
 
 // operation is what one request does, in the shape in which x/net/webdav asks
@@ -56,6 +57,9 @@ type held struct {
 }
 
 func (h *held) WriteHeader(code int) {
+	if h.op.err == nil && code >= http.StatusBadRequest { // x/net's own refusal, answered in our form
+		h.op.err = reply.WithStatus(code, mailbox.E(mailbox.Invalid, mailbox.ReasonMalformed, "WebDAV"))
+	}
 	if h.op.err != nil {
 		return
 	}

@@ -12,27 +12,27 @@ import (
 	"postfach/mailbox"
 )
 
-// Detail adds to an error what only a protocol knows: a status that no kind
+// detail adds to an error what only a protocol knows: a status that no kind
 // has, and the precondition of RFC 4918 section 16 that failed.
-type Detail struct {
+type detail struct {
 	Status  int      // 0 means that of the kind
 	Element string   // for example "lock-token-submitted", in namespace DAV:
 	Hrefs   []string // inside that element, percent-encoded
 	Err     error
 }
 
-func (d *Detail) Error() string { return d.Err.Error() }
+func (d *detail) Error() string { return d.Err.Error() }
 
-func (d *Detail) Unwrap() error { return d.Err }
+func (d *detail) Unwrap() error { return d.Err }
 
 // WithStatus answers err with code where the protocol asks for a status that
 // is no class of mailbox errors (RFC 4918: 415 for a MKCOL body, 502 for a
 // foreign Destination).
-func WithStatus(code int, err error) error { return &Detail{Status: code, Err: err} }
+func WithStatus(code int, err error) error { return &detail{Status: code, Err: err} }
 
 // WithElement names the DAV precondition that err violates.
 func WithElement(element string, err error, hrefs ...string) error {
-	return &Detail{Element: element, Hrefs: hrefs, Err: err}
+	return &detail{Element: element, Hrefs: hrefs, Err: err}
 }
 
 // exception is the class that sync clients show when there is no message. It
@@ -89,7 +89,7 @@ func writeElement(b *bytes.Buffer, element string, hrefs []string) {
 // condition is the precondition element of err: the one its door named, else
 // the one that RFC 4918 or RFC 4331 gives to its kind.
 func condition(err error) (element string, hrefs []string) {
-	if d, ok := errors.AsType[*Detail](err); ok && d.Element != "" {
+	if d, ok := errors.AsType[*detail](err); ok && d.Element != "" {
 		return d.Element, d.Hrefs
 	}
 	switch mailbox.KindOf(err) {

@@ -74,7 +74,7 @@ var status = map[mailbox.Kind]int{
 
 // Status gives the answer that belongs to err.
 func Status(err error) int {
-	if d, ok := errors.AsType[*Detail](err); ok && d.Status != 0 {
+	if d, ok := errors.AsType[*detail](err); ok && d.Status != 0 {
 		return d.Status
 	}
 	if code, ok := status[mailbox.KindOf(err)]; ok {
