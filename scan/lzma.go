@@ -11,7 +11,7 @@ import (
 // size, unpacked size, and a first byte of zero (LZMA SDK, lzma.txt). clamd
 // calls such a file clean without unpacking it (measured).
 func isLZMA(head []byte) bool {
-	if len(head) < 32 || head[0] >= 9*5*5 || head[13] != 0 {
+	if len(head) < 18 || head[0] >= 9*5*5 || head[13] != 0 {
 		return false
 	}
 	dict := binary.LittleEndian.Uint32(head[1:])
@@ -197,7 +197,10 @@ func decodeLZMA(in, props []byte, size int) ([]byte, error) {
 			continue
 		}
 		n := m.decodeMatch(d, &state, &rep, pos)
-		if rep[0] == 1<<32-1 || int64(rep[0]) >= int64(len(out)) {
+		if rep[0] == 1<<32-1 {
+			return out, errLZMAShort // the end mark
+		}
+		if int64(rep[0]) >= int64(len(out)) {
 			return out, errLZMA
 		}
 		if n > size-len(out) {

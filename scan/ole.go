@@ -215,6 +215,9 @@ func (o *oleFile) beginning(e oleDirEntry, n int64) ([]byte, error) {
 	const miniSector = 64
 	off := int64(e.first) * miniSector
 	sector := o.miniFrom
+	if off >= o.s.size {
+		return nil, errShort
+	}
 	for range off / o.sector {
 		var err error
 		if sector, err = o.next(sector); err != nil {

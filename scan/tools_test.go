@@ -193,7 +193,7 @@ func TestBzip2EndAtEveryBit(t *testing.T) {
 // Our LZMA decoder agrees with xz's.
 func TestDecodeLZMA(t *testing.T) {
 	w := newWorkshop(t, infected())
-	for _, file := range []string{"'src/Ordner ä/inhalt.txt'", "src/liste.csv", "src/zufall.bin", "/bin/ls"} {
+	for _, file := range []string{"'src/Ordner ä/inhalt.txt'", "src/liste.csv", "src/zufall.bin", "/bin/ls", "'src/Ordner ä/notiz.txt'"} {
 		packed := w.make("xz --format=lzma -c " + file + " > out")
 		plain := w.make("cat " + file + " > out")
 		got, err := decodeLZMA(packed[13:], packed[:5], len(plain))

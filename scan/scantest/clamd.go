@@ -31,6 +31,7 @@ type Options struct {
 	MaxThreads      int           // 0 means 10
 	NoOwnSignatures bool          // leave deploy/postfach.ndb out
 	TCP             bool          // listen on loopback TCP too, see Clamd.TCPAddress
+	Shipped         bool          // deploy/clamd.conf with its own limits; only paths are changed
 	Drop            []string      // settings to leave out, for example "AlertEncrypted"
 	Extra           []string      // further lines of clamd.conf
 }
@@ -108,7 +109,37 @@ func (c *Clamd) prepare(o Options) error {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(c.Dir, "clamd.conf"), []byte(c.config(o)), 0o600)
+	conf := c.config(o)
+	if o.Shipped {
+		b, err := os.ReadFile(filepath.Join(root, "deploy", "clamd.conf"))
+		if err != nil {
+			return err
+		}
+		conf = c.moved(string(b))
+	}
+	return os.WriteFile(filepath.Join(c.Dir, "clamd.conf"), []byte(conf), 0o600)
+}
+
+// moved puts our paths into the shipped configuration; the first of several
+// equal settings would win, so the others' lines go.
+func (c *Clamd) moved(conf string) string {
+	own := map[string]string{
+		"LocalSocket": c.socket, "DatabaseDirectory": filepath.Join(c.Dir, "db"),
+		"LogFile": filepath.Join(c.Dir, "clamd.log"), "TemporaryDirectory": filepath.Join(c.Dir, "tmp"),
+		"User": "", "LocalSocketGroup": "",
+	}
+	out := "Foreground yes\nDisableCache yes\n"
+	for line := range strings.Lines(conf) {
+		name, _, _ := strings.Cut(line, " ")
+		value, ours := own[name]
+		switch {
+		case !ours:
+			out += line
+		case value != "":
+			out += name + " " + value + "\n"
+		}
+	}
+	return out
 }
 
 func (c *Clamd) config(o Options) string {
