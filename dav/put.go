@@ -57,9 +57,6 @@ func (q *request) upload() (mailbox.Upload, error) {
 	if c := q.Header.Get("Content-Encoding"); c != "" && !strings.EqualFold(c, "identity") {
 		return up, reply.WithStatus(http.StatusUnsupportedMediaType, mailbox.E(mailbox.Invalid, mailbox.ReasonMalformed, "Content-Encoding"))
 	}
-	if q.path.Slash() {
-		return up, mailbox.E(mailbox.Conflict, mailbox.ReasonIsFolder)
-	}
 	var err error
 	if up.Conditions, err = q.h.places.conditions(q.Request); err != nil {
 		return up, err

@@ -82,7 +82,11 @@ func (d *delivery) allow(ctx context.Context) (*share, error) {
 		return nil, err
 	}
 	err := s.catalog.View(ctx, func(r Reader) error {
-		pl, err := s.planPut(r, &d.actor, d.path, d.up.Conditions, max(size, 0))
+		need := max(size, 0)
+		if need > s.o.MaxSize { // told below: that no quota would help
+			need = 0
+		}
+		pl, err := s.planPut(r, &d.actor, d.path, d.up.Conditions, need)
 		if err != nil {
 			return err
 		}
@@ -313,6 +317,9 @@ func (s *Service) planPut(r Reader, a *Actor, p Path, c Conditions, size int64) 
 	}
 	if err := s.newName(r, &t); err != nil {
 		return pl, err
+	}
+	if p.Slash() { // as only folders are written
+		return pl, E(Conflict, ReasonIsFolder)
 	}
 	if t.found() {
 		if t.entry().Folder {
