@@ -18,6 +18,7 @@ var AccountColumns = []Column{
 	{Key: "person", Names: []string{"Person", "Name"}},
 	{Key: "email", Names: []string{"E-Mail", "email"}},
 	{Key: "language", Names: []string{"Sprache", "language"}},
+	{Key: "address", Names: []string{"Anschrift", "address"}, Lines: true},
 	{Key: "role", Names: []string{"Rolle", "role"}},
 	{Key: "member", Names: []string{"Mitgliedsnummer", "Mitglied", "member"}},
 	{Key: "from", Names: []string{"Von", "from"}},
@@ -66,8 +67,9 @@ func (p *rowParser) note(err error) {
 
 func (p *rowParser) account() NewAccount {
 	n := NewAccount{
-		Login:    p.row.Get("login"),
-		Person:   PersonSpec{Name: p.row.Get("person"), Email: p.row.Get("email"), Language: p.row.Get("language")},
+		Login: p.row.Get("login"),
+		Person: PersonSpec{Name: p.row.Get("person"), Email: p.row.Get("email"), Language: p.row.Get("language"),
+			Address: p.row.Get("address")},
 		Kind:     mailbox.AccountKind(foldKey(p.row.Get("kind"))),
 		Layout:   mailbox.Layout(foldKey(p.row.Get("layout"))),
 		Password: p.row.Get("password"),

@@ -103,7 +103,7 @@ func revision(l mailbox.Layout, grants []mailbox.Grant) int64 {
 // admits says whether the account may sign in from addr at all. The view is
 // that of the same moment.
 func (c *Credentials) admits(v *view, addr netip.Addr) bool {
-	if c.Account.Disabled || v.refused || c.Account.Password == "" {
+	if c.Account.Disabled || v.refused {
 		return false
 	}
 	machine := c.Account.Kind == mailbox.MachineAccount

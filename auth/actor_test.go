@@ -81,7 +81,6 @@ func TestAdmits(t *testing.T) {
 		want    bool
 	}{
 		"person":                {Account{Password: "x", Kind: mailbox.PersonAccount}, outside, true},
-		"no password (P35)":     {Account{Kind: mailbox.PersonAccount}, outside, false},
 		"disabled":              {Account{Password: "x", Disabled: true}, inside, false},
 		"machine inside":        {Account{Password: "x", Kind: mailbox.MachineAccount, Networks: office}, inside, true},
 		"machine outside":       {Account{Password: "x", Kind: mailbox.MachineAccount, Networks: office}, outside, false},

@@ -21,6 +21,7 @@ type Person struct {
 	Name     string // NFC
 	Email    string // NFC, as written; "" means nobody can be told
 	Language string // "de" or "en"; "" means the installation's
+	Address  string // postal, below the name: lines separated by "\n"; "" for none
 }
 
 // Account is one way to sign in. It is never removed, only disabled, so that
@@ -42,6 +43,7 @@ type Account struct {
 	Created       time.Time
 	Networks      []netip.Prefix // where a machine may come from; empty means anywhere
 	ReleaseDirect bool           // a machine that may write into the root under four-eyes
+	NoDAVPassword bool           // programs sign in by app password only
 }
 
 // Held is a grant with what its force depends on beside its own dates.
@@ -54,5 +56,7 @@ type Held struct {
 type Credentials struct {
 	Account Account
 	Person  Person
-	Grants  []Held // all of them, ended and future ones too, by id
+	Grants  []Held        // all of them, ended and future ones too, by id
+	Apps    []AppPassword // by id, revoked ones too
+	OneTime OneTime       // of the last letter; zero if there was none
 }

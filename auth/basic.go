@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,8 +17,16 @@ import (
 	"postfach/mailbox"
 )
 
-// ReasonInsecure: a password would travel in clear text.
-const ReasonInsecure mailbox.Reason = "insecure-transport"
+// Reasons of refusals that only a sign-in has; package reply has the sentences.
+const (
+	ReasonInsecure     mailbox.Reason = "insecure-transport" // a password would travel in clear text
+	ReasonOwnPassword  mailbox.Reason = "own-password"       // the one-time password is right: choose an own one first
+	ReasonOneTimeOver  mailbox.Reason = "one-time-over"      // a one-time password that has expired
+	ReasonOneTimeUsed  mailbox.Reason = "one-time-used"      // a one-time password that was used before
+	ReasonAppPassword  mailbox.Reason = "app-password"       // programs need an app password
+	ReasonProgramsOnly mailbox.Reason = "programs-only"      // an app password at a page
+	ReasonMachine      mailbox.Reason = "machine"            // a machine account at a page
+)
 
 const maxUserAgent = 256 // bytes kept for the audit record
 
@@ -47,6 +56,8 @@ type Authenticator struct {
 	epoch   epoch
 	turns   *turns
 	pairs   *pairs
+	uses    uses
+	dir     *Directory
 	timeout time.Duration // of the store, in sign-ins that outlive their client
 }
 
@@ -72,7 +83,7 @@ func New(ctx context.Context, s Store, o Options) (*Authenticator, error) {
 	a := &Authenticator{
 		store: s, o: o, secret: key, dummy: dummyHash(), marker: newMarker(),
 		good: newRecent[*verified](cacheSize), bad: newRecent[wrong](cacheSize),
-		turns: newTurns(hashesAtOnce, hashWait), pairs: newPairs(2 * hashWait), timeout: 5 * time.Second,
+		turns: newTurns(hashesAtOnce, hashWait), pairs: newPairs(2 * hashWait), dir: NewDirectory(s), timeout: 5 * time.Second,
 	}
 	a.epoch.load, a.epoch.now = s.AuthEpoch, o.Now
 	return a, nil
@@ -81,40 +92,82 @@ func New(ctx context.Context, s Store, o Options) (*Authenticator, error) {
 // Authenticate gives the actor of a request, with Via.Address and Via.UserAgent
 // set. The grants are those in force now; the slice is shared and must not be
 // changed. Kinds: Unauthenticated (alike for wrong password, unknown, disabled,
-// closed and a machine from elsewhere), Paused and Unavailable with RetryAfter,
-// Forbidden with ReasonInsecure when the connection is not fit for a password.
+// closed and a machine from elsewhere; with a reason of this package when the
+// password is right but not fit for programs), Paused and Unavailable with
+// RetryAfter, Forbidden with ReasonInsecure when the connection is not fit for
+// a password.
 func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request) (mailbox.Actor, error) {
+	p, err := a.Program(ctx, r)
+	return p.Actor, err
+}
+
+// Program is who signed in by HTTP Basic.
+type Program struct {
+	Actor mailbox.Actor
+	App   AppPasswordID // 0: by the account's own password
+}
+
+// Program is Authenticate, and says by what.
+func (a *Authenticator) Program(ctx context.Context, r *http.Request) (Program, error) {
 	if !a.o.Secure(r) {
-		return mailbox.Actor{}, mailbox.E(mailbox.Forbidden, ReasonInsecure)
+		return Program{}, mailbox.E(mailbox.Forbidden, ReasonInsecure)
 	}
 	header := r.Header.Get("Authorization")
 	if header == "" {
 		// Every client asks once without; this is no failed sign-in.
-		return mailbox.Actor{}, errSignIn()
+		return Program{}, errSignIn()
 	}
-	addr := a.o.Address(r)
+	e, err := a.enter(ctx, header, a.o.Address(r), (*verified).asProgram)
+	if err != nil {
+		return Program{}, err
+	}
+	if e.app != 0 {
+		a.uses.note(e, a.o.Now())
+	}
+	return Program{Actor: a.actor(e, r), App: e.app}, nil
+}
+
+// enter checks credentials for a door that asks for more than that they are
+// right.
+func (a *Authenticator) enter(ctx context.Context, header string, addr netip.Addr, fit func(*verified) error) (*verified, error) {
 	m := a.marker.of(header, netip.Prefix{})
-	v, err := a.remembered(ctx, m, addr, false)
-	if err == nil && v == nil {
-		v, err = a.signIn(ctx, header, m, addr)
+	e, err := a.remembered(ctx, m, addr, false)
+	if err == nil && e == nil {
+		e, err = a.signIn(ctx, header, m, addr)
+	}
+	if err == nil {
+		err = fit(e)
 	}
 	if err != nil {
 		if k := mailbox.KindOf(err); a.o.Strangers != nil && (k == mailbox.Unauthenticated || k == mailbox.Paused) {
 			a.o.Strangers.Stranger(addr, k)
 		}
-		return mailbox.Actor{}, err
+		return nil, err
 	}
-	actor := v.actor
-	actor.Via = mailbox.Via{Address: addr, UserAgent: userAgent(r)}
-	return actor, nil
+	return e, nil
+}
+
+// asProgram says whether the credentials are fit for WebDAV.
+func (e *verified) asProgram() error {
+	if e.app == 0 && e.cred.Account.NoDAVPassword {
+		return mailbox.E(mailbox.Unauthenticated, ReasonAppPassword)
+	}
+	return nil
+}
+
+// actor is who makes the request, at this moment.
+func (a *Authenticator) actor(e *verified, r *http.Request) mailbox.Actor {
+	actor := e.at(a.o.Now()).actor
+	actor.Via = mailbox.Via{Address: a.o.Address(r), UserAgent: userAgent(r)}
+	return actor
 }
 
 func errSignIn() error { return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonSignIn) }
 
-// remembered gives the view of credentials that were verified lately, or at
-// any time, or nil. After a change of any account they are read again; if the
-// password is still the one that was verified, nothing is hashed.
-func (a *Authenticator) remembered(ctx context.Context, m mark, addr netip.Addr, anytime bool) (*view, error) {
+// remembered gives credentials that were verified lately, or at any time, or
+// nil. After a change of any account they are read again; if the password is
+// still the one that was verified, nothing is hashed.
+func (a *Authenticator) remembered(ctx context.Context, m mark, addr netip.Addr, anytime bool) (*verified, error) {
 	e, ok := a.good.get(m)
 	now := a.o.Now()
 	if !ok || !anytime && !now.Before(e.until) {
@@ -129,11 +182,10 @@ func (a *Authenticator) remembered(ctx context.Context, m mark, addr netip.Addr,
 			return nil, err
 		}
 	}
-	v := e.at(now)
-	if !e.cred.admits(v, addr) {
+	if !e.cred.admits(e.at(now), addr) {
 		return nil, nil
 	}
-	return v, nil
+	return e, nil
 }
 
 func (a *Authenticator) renew(ctx context.Context, m mark, e *verified, epoch int64) (*verified, error) {
@@ -142,20 +194,33 @@ func (a *Authenticator) renew(ctx context.Context, m mark, e *verified, epoch in
 	if err != nil && !gone {
 		return nil, storeError(err)
 	}
-	if gone || cred.Account.Password != e.cred.Account.Password {
+	if gone || !e.holdsIn(cred) {
 		a.good.drop(m)
 		return nil, nil
 	}
-	fresh := &verified{cred: cred, epoch: epoch, until: e.until}
+	fresh := &verified{cred: cred, app: e.app, epoch: epoch, until: e.until}
 	a.good.put(m, fresh)
 	return fresh, nil
 }
 
+// holdsIn says whether what was verified is still valid.
+func (e *verified) holdsIn(c Credentials) bool {
+	if e.app == 0 {
+		return c.Account.Password == e.cred.Account.Password
+	}
+	return slices.ContainsFunc(c.Apps, func(p AppPassword) bool { return p.ID == e.app && p.Valid() })
+}
+
 // signIn checks credentials that are not remembered.
-func (a *Authenticator) signIn(ctx context.Context, header string, m mark, addr netip.Addr) (*view, error) {
+func (a *Authenticator) signIn(ctx context.Context, header string, m mark, addr netip.Addr) (*verified, error) {
 	login, password, ok := parseBasic(header)
 	if !ok {
 		return nil, errSignIn()
+	}
+	if kind, letters, ok := readCode(password); ok {
+		if e, err := a.byCode(ctx, login, a.secret.code(kind, letters), m, addr); e != nil || err != nil {
+			return e, err
+		}
 	}
 	key := AttemptKey{Subject: a.secret.subject(login.Key()), Network: network(addr)}
 	unlock, err := a.pairs.lock(ctx, key)
@@ -163,8 +228,8 @@ func (a *Authenticator) signIn(ctx context.Context, header string, m mark, addr 
 		return nil, err
 	}
 	defer unlock()
-	if v, err := a.remembered(ctx, m, addr, false); v != nil || err != nil {
-		return v, err // a parallel request was first
+	if e, err := a.remembered(ctx, m, addr, false); e != nil || err != nil {
+		return e, err // a parallel request was first
 	}
 	failures, err := a.store.Attempts(ctx, key)
 	if err != nil {
@@ -172,8 +237,8 @@ func (a *Authenticator) signIn(ctx context.Context, header string, m mark, addr 
 	}
 	if p := failures.pause(a.o.Now()); p > 0 {
 		// Who was signed in works on while a neighbour guesses.
-		if v, err := a.remembered(ctx, m, addr, true); v != nil || err != nil {
-			return v, err
+		if e, err := a.remembered(ctx, m, addr, true); e != nil || err != nil {
+			return e, err
 		}
 		return nil, errPaused(p)
 	}

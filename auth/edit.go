@@ -33,15 +33,21 @@ func (d *Directory) edit(ctx context.Context, by By, fn func(*editor) error) err
 
 func (d *Directory) editAccount(ctx context.Context, by By, login string, fn func(*editor, Account) error) error {
 	return d.edit(ctx, by, func(e *editor) error {
-		a, err := e.tx.AccountByLogin(Login(login).Key())
-		if err != nil && mailbox.KindOf(err) == mailbox.NotFound {
-			return refuse(mailbox.NotFound, textNoAccount, login)
-		}
+		a, err := e.account(login)
 		if err != nil {
 			return err
 		}
 		return fn(e, a)
 	})
+}
+
+// account finds an account by its login.
+func (e *editor) account(login string) (Account, error) {
+	a, err := e.tx.AccountByLogin(Login(login).Key())
+	if err != nil && mailbox.KindOf(err) == mailbox.NotFound {
+		return a, refuse(mailbox.NotFound, textNoAccount, login)
+	}
+	return a, err
 }
 
 // record begins the audit record of an order about an account. A command has no
@@ -145,6 +151,10 @@ func (e *editor) set(a Account, c Change) error {
 		changes = append(changes, fmt.Sprintf("release-direct: %t → %t", a.ReleaseDirect, *c.ReleaseDirect))
 		a.ReleaseDirect = *c.ReleaseDirect
 	}
+	if c.DAVPassword != nil && *c.DAVPassword == a.NoDAVPassword {
+		changes = append(changes, fmt.Sprintf("dav-password: %t → %t", !a.NoDAVPassword, *c.DAVPassword))
+		a.NoDAVPassword = !*c.DAVPassword
+	}
 	if len(changes) == 0 {
 		return nil
 	}
@@ -163,6 +173,13 @@ func (e *editor) set(a Account, c Change) error {
 
 func (e *editor) setPassword(a Account, hash PHC) error {
 	a.Former, a.Password, a.PasswordChanged = a.Password, hash, e.tx.Now()
+	if o, err := e.tx.OneTime(a.ID); err != nil {
+		return err
+	} else if !o.IsZero() { // the letter is no longer needed
+		if err := e.tx.PutOneTime(a.ID, OneTime{}); err != nil {
+			return err
+		}
+	}
 	if _, err := e.tx.ClearAttempts(e.secret.subject(a.Login.Key())); err != nil {
 		return err
 	}

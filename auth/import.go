@@ -83,6 +83,7 @@ func (g *rowGroup) contradicts(n NewAccount) string {
 		{"person", first.Person.Name, n.Person.Name},
 		{"email", first.Person.Email, n.Person.Email},
 		{"language", first.Person.Language, n.Person.Language},
+		{"address", first.Person.Address, n.Person.Address},
 		{"kind", string(first.Kind), string(n.Kind)},
 		{"layout", string(first.Layout), string(n.Layout)},
 		{"password", first.Password, n.Password},
@@ -208,7 +209,8 @@ func changeOf(n NewAccount) Change {
 		}
 		return &s
 	}
-	c := Change{Name: given(n.Person.Name), Email: given(n.Person.Email), Language: given(n.Person.Language)}
+	c := Change{Name: given(n.Person.Name), Email: given(n.Person.Email), Language: given(n.Person.Language),
+		Address: given(n.Person.Address)}
 	if n.Layout != "" {
 		c.Layout = &n.Layout
 	}

@@ -27,6 +27,7 @@ type PersonSpec struct {
 	Name     string
 	Email    string // "" means none, except for machine accounts
 	Language string // "de", "en" or "" for the installation's
+	Address  string // postal, lines separated by line breaks or |
 }
 
 // GrantSpec is a grant as an order names it.
@@ -52,9 +53,11 @@ type NewAccount struct {
 // Change is an order about an existing account; nil leaves things as they are.
 type Change struct {
 	Name, Email, Language *string // of the person, so of all the person's accounts
+	Address               *string // likewise
 	Layout                *mailbox.Layout
 	Networks              *[]netip.Prefix
 	ReleaseDirect         *bool
+	DAVPassword           *bool // whether programs may sign in by the own password
 }
 
 const maxName = 200 // bytes
@@ -74,7 +77,36 @@ func (p PersonSpec) check() (PersonSpec, error) {
 	if p.Language != "" && p.Language != "de" && p.Language != "en" {
 		return p, invalid(textLanguage, p.Language)
 	}
-	return p, nil
+	var err error
+	p.Address, err = ParseAddress(p.Address)
+	return p, err
+}
+
+// What fits below a name in the window of an envelope (DIN 5008).
+const (
+	maxAddressLines = 5
+	maxAddressLine  = 60 // characters
+)
+
+// ParseAddress checks a postal address: lines separated by line breaks or |,
+// without the name. Empty lines are left out; "" is none. The error is a
+// *Refusal.
+func ParseAddress(s string) (string, error) {
+	var lines []string
+	for _, line := range strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' || r == '|' }) {
+		line = norm.NFC.String(strings.Join(strings.Fields(line), " "))
+		if line == "" {
+			continue
+		}
+		if !utf8.ValidString(line) || strings.ContainsFunc(line, unfit) || utf8.RuneCountInString(line) > maxAddressLine {
+			return "", invalid(textAddress, line, maxAddressLines, maxAddressLine)
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) > maxAddressLines {
+		return "", invalid(textAddress, strings.Join(lines, ", "), maxAddressLines, maxAddressLine)
+	}
+	return strings.Join(lines, "\n"), nil
 }
 
 // check brings the parts of an order that need no store into order. It leaves

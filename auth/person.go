@@ -18,17 +18,27 @@ func (e *editor) person(s PersonSpec) (mailbox.PersonID, error) {
 			return 0, err
 		}
 		for _, p := range known {
-			if foldKey(p.Name) == foldKey(s.Name) {
-				return p.ID, nil
+			if foldKey(p.Name) != foldKey(s.Name) {
+				continue
 			}
+			if p.Address == "" && s.Address != "" {
+				p.Address = s.Address
+				if _, err := e.tx.PutPerson(p); err != nil {
+					return 0, err
+				}
+				r := e.record(mailbox.OpPersonSet, Account{Person: p.ID}, fmt.Sprintf("address: %q → %q", "", p.Address))
+				r.Detail.Name = p.Name
+				return p.ID, e.audit(r)
+			}
+			return p.ID, nil
 		}
 	}
-	p := Person{Name: s.Name, Email: s.Email, Language: s.Language}
+	p := Person{Name: s.Name, Email: s.Email, Language: s.Language, Address: s.Address}
 	id, err := e.tx.PutPerson(p)
 	if err != nil {
 		return 0, err
 	}
-	r := e.record(mailbox.OpPersonAdd, Account{Person: id}, fmt.Sprintf("person %d, email=%s language=%s", id, p.Email, p.Language))
+	r := e.record(mailbox.OpPersonAdd, Account{Person: id}, fmt.Sprintf("person %d, email=%s language=%s address=%q", id, p.Email, p.Language, p.Address))
 	r.Detail.Name = p.Name
 	return id, e.audit(r)
 }
@@ -39,11 +49,11 @@ func (e *editor) setPerson(a Account, c Change) error {
 	if err != nil {
 		return err
 	}
-	want := PersonSpec{Name: p.Name, Email: p.Email, Language: p.Language}
+	want := PersonSpec{Name: p.Name, Email: p.Email, Language: p.Language, Address: p.Address}
 	for _, f := range []struct {
 		to   *string
 		from *string
-	}{{&want.Name, c.Name}, {&want.Email, c.Email}, {&want.Language, c.Language}} {
+	}{{&want.Name, c.Name}, {&want.Email, c.Email}, {&want.Language, c.Language}, {&want.Address, c.Address}} {
 		if f.from != nil {
 			*f.to = *f.from
 		}
@@ -59,7 +69,8 @@ func (e *editor) setPerson(a Account, c Change) error {
 		name string
 		old  *string
 		to   string
-	}{{"name", &p.Name, want.Name}, {"email", &p.Email, want.Email}, {"language", &p.Language, want.Language}} {
+	}{{"name", &p.Name, want.Name}, {"email", &p.Email, want.Email}, {"language", &p.Language, want.Language},
+		{"address", &p.Address, want.Address}} {
 		if *f.old != f.to {
 			changes = append(changes, fmt.Sprintf("%s: %q → %q", f.name, *f.old, f.to))
 			*f.old = f.to

@@ -23,7 +23,7 @@ type attempt struct {
 // check hashes the password. Every failure costs two hashes, whether the
 // account exists or not, has had another password or not, is disabled, closed
 // or called from elsewhere: time tells nothing.
-func (a *Authenticator) check(ctx context.Context, t attempt, failures Attempts) (*view, error) {
+func (a *Authenticator) check(ctx context.Context, t attempt, failures Attempts) (*verified, error) {
 	cred, err := a.store.Credentials(ctx, t.login.Key())
 	known := err == nil
 	if err != nil && mailbox.KindOf(err) != mailbox.NotFound {
@@ -34,7 +34,7 @@ func (a *Authenticator) check(ctx context.Context, t attempt, failures Attempts)
 	if err := a.turns.take(ctx, t.key.Network); err != nil {
 		return nil, err
 	}
-	ok := a.orDummy(cred.Account.Password).matches(t.password) && known && cred.admits(v, t.addr)
+	ok := a.orDummy(cred.Account.Password).matches(t.password) && cred.Account.Password != "" && known && cred.admits(v, t.addr)
 	former := false
 	if !ok {
 		former = a.orDummy(cred.Account.Former).matches(t.password) && cred.Account.Former != ""
@@ -43,7 +43,7 @@ func (a *Authenticator) check(ctx context.Context, t attempt, failures Attempts)
 
 	if ok {
 		a.accept(ctx, t, e, failures)
-		return v, nil
+		return e, nil
 	}
 	a.bad.put(t.bad, wrong{epoch: t.epoch, until: a.o.Now().Add(wrongFor)})
 	if former {

@@ -57,6 +57,10 @@ type Store interface {
 	// does no I/O but Tx; its error rolls everything back and is returned, so
 	// that errors.Is finds it. On nil the change is durable.
 	UpdateAccounts(ctx context.Context, fn func(Tx) error) error
+
+	// Flow finds what a person has allowed a program. Programs ask every few
+	// seconds, so it changes nothing.
+	Flow(ctx context.Context, id FlowID) (Flow, error)
 }
 
 // Tx changes people, accounts, grants and failed sign-ins, together with their
@@ -96,7 +100,37 @@ type Tx interface {
 	// how many there were.
 	ClearAttempts(s Subject) (int, error)
 
+	AccessTx
+
 	// Audit writes a record of this transaction; Sequence and a zero Time are
 	// filled in.
 	Audit(r mailbox.Record) error
+}
+
+// AccessTx changes app passwords, one-time passwords and the sign-ins of
+// programs.
+type AccessTx interface {
+	// AppPasswords gives those of an account by id, revoked ones too.
+	AppPasswords(id mailbox.AccountID) ([]AppPassword, error)
+	// PutAppPassword stores all of p but Used and returns its id; id 0 makes a
+	// new one. It moves AuthEpoch.
+	PutAppPassword(p AppPassword) (AppPasswordID, error)
+	// DeleteAppPassword removes one for good; none is no error.
+	DeleteAppPassword(id AppPasswordID) error
+	// UsedAppPassword notes a use, unless a later one is noted. It does not
+	// move AuthEpoch.
+	UsedAppPassword(id AppPasswordID, at time.Time) error
+
+	// OneTime gives the one-time password of an account; zero and no error if
+	// there is none.
+	OneTime(id mailbox.AccountID) (OneTime, error)
+	// PutOneTime stores o in the place of any earlier one, or removes it when o
+	// is zero. It moves AuthEpoch.
+	PutOneTime(id mailbox.AccountID, o OneTime) error
+
+	// Flow finds what a person has allowed a program.
+	Flow(id FlowID) (Flow, error)
+	// PutFlow stores f in the place of one with its id, and removes those that
+	// have expired.
+	PutFlow(f Flow) error
 }

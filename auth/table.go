@@ -28,6 +28,7 @@ type Column struct {
 	Key      string   // by which Row.Get finds it
 	Names    []string // accepted headers, German first; case does not matter
 	Required bool     // the column must be there and none of its cells empty
+	Lines    bool     // a cell may hold line breaks
 }
 
 // Row is one line of a table.
@@ -219,7 +220,7 @@ func (t *table) readRow(line int, record []string) {
 		switch {
 		case len(cell) > maxCell:
 			t.fault(line, invalid(textCellLong, c.Names[0], maxCell))
-		case strings.ContainsFunc(cell, unicode.IsControl):
+		case strings.ContainsFunc(cell, func(r rune) bool { return unicode.IsControl(r) && !(c.Lines && (r == '\n' || r == '\r')) }):
 			t.fault(line, invalid(textCellControl, c.Names[0]))
 		default:
 			row.cells[c.Key] = cell

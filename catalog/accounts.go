@@ -19,17 +19,17 @@ var (
 )
 
 const (
-	personColumns = "p.id, p.name, p.email, p.language"
-	personWidth   = 4
+	personColumns = "p.id, p.name, p.email, p.language, p.address"
+	personWidth   = 5
 
 	selectPerson         = "SELECT " + personColumns + " FROM persons p WHERE p.id = $1"
 	selectPersonsByEmail = "SELECT " + personColumns + " FROM persons p WHERE p.email_key = $1 AND p.email_key <> '' ORDER BY p.id"
-	insertPerson         = "INSERT INTO persons (name, email, email_key, language) VALUES ($1, $2, $3, $4) RETURNING id"
-	updatePerson         = "UPDATE persons SET name = $2, email = $3, email_key = $4, language = $5 WHERE id = $1"
+	insertPerson         = "INSERT INTO persons (name, email, email_key, language, address) VALUES ($1, $2, $3, $4, $5) RETURNING id"
+	updatePerson         = "UPDATE persons SET name = $2, email = $3, email_key = $4, language = $5, address = $6 WHERE id = $1"
 
 	accountColumns = `a.id, a.login, a.person, a.kind, a.layout, a.password, a.former, a.password_changed, a.disabled,
-		a.created, a.networks, a.release_direct`
-	accountWidth = 12
+		a.created, a.networks, a.release_direct, a.no_dav_password`
+	accountWidth = 13
 
 	selectCredentials = "SELECT " + accountColumns + ", " + personColumns +
 		" FROM accounts a JOIN persons p ON p.id = a.person "
@@ -39,10 +39,11 @@ const (
 		AND EXISTS (SELECT 1 FROM grants g WHERE g.account = a.id AND g.member = $3) ORDER BY a.login_key LIMIT $2`
 
 	insertAccount = `INSERT INTO accounts (login, login_key, person, kind, layout, password, former, password_changed,
-			disabled, created, networks, release_direct)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id`
+			disabled, created, networks, release_direct, no_dav_password)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`
 	updateAccount = `UPDATE accounts SET login = $2, login_key = $3, person = $4, kind = $5, layout = $6, password = $7,
-			former = $8, password_changed = $9, disabled = $10, created = $11, networks = $12, release_direct = $13
+			former = $8, password_changed = $9, disabled = $10, created = $11, networks = $12, release_direct = $13,
+			no_dav_password = $14
 		WHERE id = $1`
 	// putLoginKey changes nothing when the key was given to another account.
 	putLoginKey = `INSERT INTO login_keys (login_key, account) VALUES ($1, $2)
@@ -61,7 +62,7 @@ const (
 
 func scanPerson(r *sqlite.Row, i int) auth.Person {
 	return auth.Person{
-		ID: mailbox.PersonID(r.Int(i)), Name: r.Text(i + 1), Email: r.Text(i + 2), Language: r.Same(i + 3),
+		ID: mailbox.PersonID(r.Int(i)), Name: r.Text(i + 1), Email: r.Text(i + 2), Language: r.Same(i + 3), Address: r.Text(i + 4),
 	}
 }
 
@@ -70,7 +71,7 @@ func scanAccount(r *sqlite.Row, i int) (auth.Account, error) {
 		ID: mailbox.AccountID(r.Int(i)), Login: auth.Login(r.Text(i + 1)), Person: mailbox.PersonID(r.Int(i + 2)),
 		Kind: mailbox.AccountKind(r.Same(i + 3)), Layout: mailbox.Layout(r.Same(i + 4)),
 		Password: auth.PHC(r.Text(i + 5)), Former: auth.PHC(r.Text(i + 6)), PasswordChanged: r.Time(i + 7),
-		Disabled: r.Bool(i + 8), Created: r.Time(i + 9), ReleaseDirect: r.Bool(i + 11),
+		Disabled: r.Bool(i + 8), Created: r.Time(i + 9), ReleaseDirect: r.Bool(i + 11), NoDAVPassword: r.Bool(i + 12),
 	}
 	for text := range strings.FieldsSeq(r.Text(i + 10)) {
 		p, err := netip.ParsePrefix(text)
@@ -113,6 +114,9 @@ func (r *reader) credentials(sql string, args ...any) ([]auth.Credentials, error
 		c.Grants = append(c.Grants, h)
 		return nil
 	}, list(ids))
+	if err == nil {
+		err = r.access(ids, func(id mailbox.AccountID) *auth.Credentials { return &all[at[id]] })
+	}
 	return all, err
 }
 
@@ -194,9 +198,9 @@ func (t *tx) PutPerson(p auth.Person) (mailbox.PersonID, error) {
 	var err error
 	if p.ID == 0 {
 		_, err = t.one(insertPerson, func(r *sqlite.Row) { p.ID = mailbox.PersonID(r.Int(0)) },
-			p.Name, p.Email, auth.EmailKey(p.Email), p.Language)
+			p.Name, p.Email, auth.EmailKey(p.Email), p.Language, p.Address)
 	} else {
-		err = t.change("person", p.ID, updatePerson, int64(p.ID), p.Name, p.Email, auth.EmailKey(p.Email), p.Language)
+		err = t.change("person", p.ID, updatePerson, int64(p.ID), p.Name, p.Email, auth.EmailKey(p.Email), p.Language, p.Address)
 	}
 	return p.ID, t.signInsChanged(err)
 }
@@ -211,6 +215,7 @@ func (t *tx) PutAccount(a auth.Account) (mailbox.AccountID, error) {
 	values := []any{
 		string(a.Login), a.Login.Key(), int64(a.Person), string(a.Kind), string(a.Layout), string(a.Password),
 		string(a.Former), a.PasswordChanged, a.Disabled, a.Created, strings.Join(networks, " "), a.ReleaseDirect,
+		a.NoDAVPassword,
 	}
 	var err error
 	if a.ID == 0 {
