@@ -209,6 +209,47 @@ func BenchmarkResolve(b *testing.B) {
 	})
 }
 
+// BenchmarkMailboxes is what a listing of 10,000 members needs.
+func BenchmarkMailboxes(b *testing.B) {
+	s := openTest(b)
+	err := s.Update(context.Background(), 0, func(t mailbox.Tx) error {
+		for i := range 10_000 {
+			if err := t.InsertMember(&mailbox.Member{Number: fmt.Sprintf("%05d", i), Name: "Stadt"}, catalogtest.Names); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, bc := range []struct {
+		name string
+		run  func(mailbox.Reader) (int, error)
+	}{
+		{"list", func(r mailbox.Reader) (int, error) { all, err := r.Mailboxes(nil); return len(all), err }},
+		{"sum", func(r mailbox.Reader) (int, error) {
+			_, n, err := r.SumChanges(nil, mailbox.AuthoritySide)
+			return n, err
+		}},
+	} {
+		b.Run(bc.name, func(b *testing.B) {
+			for b.Loop() {
+				err := s.View(context.Background(), func(r mailbox.Reader) error {
+					n, err := bc.run(r)
+					if n != 10_000 {
+						b.Fatal(n)
+					}
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkOpen is the start with a schema in place.
 func BenchmarkOpen(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "c.db")

@@ -106,6 +106,7 @@ func callerGone(t *testing.T, c mailbox.Catalog) {
 		return nil
 	})
 	wantKind(t, err, mailbox.Canceled)
+	waitingGone(t, c)
 	// Once begun, a change is carried through and its outcome told.
 	leaving, leave := context.WithCancel(ctx(t))
 	m := mailbox.Member{Number: "1"}
@@ -117,6 +118,34 @@ func callerGone(t *testing.T, c mailbox.Catalog) {
 		t.Fatalf("a hang-up while a change runs: %v", err)
 	}
 	view(t, c, func(r mailbox.Reader) error { _, err := r.Member(m.ID); return err })
+}
+
+// waitingGone: who goes away while another change runs is told at once, and
+// nothing of the change happens.
+func waitingGone(t *testing.T, c mailbox.Catalog) {
+	running, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		done <- c.Update(ctx(t), 0, func(mailbox.Tx) error {
+			close(running)
+			<-goOn
+			return nil
+		})
+	}()
+	<-running
+	waiting, leave := context.WithCancel(ctx(t))
+	told := make(chan error)
+	go func() {
+		told <- c.Update(waiting, 0, func(mailbox.Tx) error {
+			t.Error("the change of a caller who has gone was begun")
+			return nil
+		})
+	}()
+	leave()
+	wantKind(t, <-told, mailbox.Canceled)
+	close(goOn)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }
 
 func oneState(t *testing.T, c mailbox.Catalog) {
