@@ -26,6 +26,7 @@ type cli struct {
 	Notice   noticeCmd   `cmd:"" help:"Mails that are to be sent or were."`
 	Audit    auditCmd    `cmd:"" help:"The audit log."`
 	Storage  storageCmd  `cmd:"" help:"The stored bytes."`
+	Backup   backupCmd   `cmd:"" help:"Copy the catalog beside a running server."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 	Help     helpCmd     `cmd:"" help:"Print help on a command: postfach help member add."`
 }
