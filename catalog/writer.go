@@ -110,8 +110,8 @@ func (w *writer) batch(first *job, jobs <-chan *job) {
 	for j := first; ; {
 		if w.start(j) {
 			if err := w.begin(&open); err != nil {
-				j.done <- err
 				w.refuse(jobs, err)
+				j.done <- err
 				return
 			} else if w.step(j, len(ran) > 0, &open) {
 				ran = append(ran, j)
@@ -163,20 +163,12 @@ func (w *writer) begin(open *bool) error {
 	return nil
 }
 
-// refuse answers everything that waits. Otherwise each would wait in turn for
-// the lock that another process holds.
+// refuse answers everything that waits by now. Otherwise each would wait in
+// turn for the lock that another process holds.
 func (w *writer) refuse(jobs <-chan *job, err error) {
-	for {
-		select {
-		case j, ok := <-jobs:
-			if !ok {
-				return
-			}
-			if w.start(j) {
-				j.done <- err
-			}
-		default:
-			return
+	for range len(jobs) {
+		if j, ok := <-jobs; ok && w.start(j) {
+			j.done <- err
 		}
 	}
 }
