@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"postfach/test/world"
+)
+
+// TestTour plays `make tour`: every step as it should, K4, K5, K6, D13.
+func TestTour(t *testing.T) {
+	long(t)
+	cmd := exec.CommandContext(t.Context(), os.Getenv(world.BinaryVariable), "demo", "--tour")
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err != nil || !regexp.MustCompile(`All \d+ steps went as they should`).Match(out) {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, part := range []string{"EICAR", "Korrekturliste", "404", "audit"} {
+		if !bytes.Contains(bytes.ToLower(out), []byte(strings.ToLower(part))) {
+			t.Errorf("the tour does not speak of %s", part)
+		}
+	}
+}
+
+// demoRun is a demo that was started; its output may be read while it runs.
+type demoRun struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (d *demoRun) Write(p []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.out.Write(p)
+}
+
+func (d *demoRun) said() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.out.String()
+}
+
+func startDemo(t *testing.T, dir, listen, mail string) *demoRun {
+	t.Helper()
+	d := &demoRun{t: t}
+	d.cmd = exec.Command(os.Getenv(world.BinaryVariable), "demo", "--own-signatures", "--dir", dir, "--listen", listen, "--mail-listen", mail)
+	d.cmd.Stdout, d.cmd.Stderr = d, d
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.cmd.Process.Kill() })
+	eventually(t, "the demo is ready", func() bool {
+		return strings.Contains(d.said(), "Ctrl-C") || d.cmd.ProcessState != nil
+	})
+	return d
+}
+
+func (d *demoRun) end() {
+	d.t.Helper()
+	d.cmd.Process.Signal(syscall.SIGINT)
+	if err := d.cmd.Wait(); err != nil {
+		d.t.Errorf("the demo ended with %v\n%s", err, d.said())
+	}
+}
+
+// TestDemo: what `make demo` prints can be pasted and works, and a second
+// start takes the same data in seconds (item 1).
+func TestDemo(t *testing.T) {
+	long(t)
+	dir := filepath.Join(t.TempDir(), "demo")
+	listen, mail := unusedAddress(t), unusedAddress(t)
+	d := startDemo(t, dir, listen, mail)
+	first := d.said()
+	writeDemoList := filepath.Join(t.TempDir(), "Liste.csv")
+	writeFile(t, writeDemoList, "Nr;Name\n1;Müller\n")
+	lines := regexp.MustCompile(`(?m)^ +curl (.+)$`).FindAllStringSubmatch(first, -1)
+	if len(lines) < 3 {
+		t.Errorf("only %d lines for curl:\n%s", len(lines), first)
+	}
+	for _, l := range lines {
+		cmd := exec.Command("sh", "-c", "curl -sS --fail-with-body "+l[1])
+		cmd.Dir = filepath.Dir(writeDemoList)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("curl %s: %v\n%s", l[1], err, out)
+		}
+	}
+	for _, l := range regexp.MustCompile(`(?m)^ +(rclone .+)$`).FindAllStringSubmatch(first, -1) {
+		if out, err := exec.Command("sh", "-c", l[1]).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", l[1], err, out)
+		}
+	}
+	for _, part := range []string{"cadaver ", "net use ", "http://" + mail, "four-eyes", "anna", "bert", "carla", "dora"} {
+		if !strings.Contains(first, part) {
+			t.Errorf("the demo does not print %q:\n%s", part, first)
+		}
+	}
+	eventually(t, "the mails can be read in the browser", func() bool {
+		r, err := http.Get("http://" + mail + "/")
+		if err != nil {
+			return false
+		}
+		defer r.Body.Close()
+		var b bytes.Buffer
+		b.ReadFrom(r.Body)
+		return r.StatusCode == 200 && strings.Contains(b.String(), "@")
+	})
+	d.end()
+
+	start := time.Now()
+	d = startDemo(t, dir, listen, mail)
+	t.Logf("second start: %s", time.Since(start))
+	accounts := regexp.MustCompile(`(?m)^anna +\S+`)
+	if a, b := accounts.FindString(first), accounts.FindString(d.said()); a == "" || a != b {
+		t.Errorf("the second demo has other accounts: %q, %q", a, b)
+	}
+	d.end()
+}
+
+func unusedAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestDemoWithoutClamd: without root and without clamd it explains what to do
+// and does not run unscanned. The scanner is hidden in a mount namespace.
+func TestDemoWithoutClamd(t *testing.T) {
+	long(t)
+	if os.Getuid() != 0 {
+		t.Skip("hiding the scanner needs root")
+	}
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "postfach") // where nobody may go too
+	b, err := os.ReadFile(os.Getenv(world.BinaryVariable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(binary, b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for d := dir; d != "/" && d != os.TempDir(); d = filepath.Dir(d) {
+		os.Chmod(d, 0o755)
+	}
+	script := `set -e
+for p in /usr/sbin/clamd /usr/local/sbin/clamd "$(command -v clamd || true)"; do [ ! -e "$p" ] || mount --bind /dev/null "$p"; done
+exec setpriv --reuid=65534 --regid=65534 --clear-groups "$0" demo --dir /tmp/does-not-come-to-be --listen 127.0.0.1:0 --mail-listen 127.0.0.1:0`
+	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", script, binary)
+	cmd.Dir = "/"
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatalf("it ran without a scanner:\n%s", out)
+	}
+	if bytes.Contains(out, []byte("unshare:")) || bytes.Contains(out, []byte("mount:")) {
+		t.Skipf("no mount namespace here: %s", out)
+	}
+	if !bytes.Contains(out, []byte("apt-get install")) || !bytes.Contains(out, []byte("clamav-daemon")) {
+		t.Errorf("no word about what to do:\n%s", out)
+	}
+}
