@@ -253,7 +253,10 @@ func (a *app) checkScanner(ctx context.Context) finding {
 		return found(part, gradeCritical, err.Error())
 	}
 	s := probe(ctx, gate)
-	notes := clamdStatistics(ctx, a.cfg.Scan.Clamd)
+	var notes []string
+	if s.Problem.Code != scan.Unreachable {
+		notes = secondOpinion(ctx, a.cfg.Scan.Clamd)
+	}
 	if !s.Ready {
 		return found(part, gradeCritical, strings.TrimSpace(s.Problem.Text("en")+" "+s.Problem.Detail), notes...)
 	}
@@ -266,6 +269,28 @@ func (a *app) checkScanner(ctx context.Context) finding {
 		return found(part, gradeWarning, text+"; the signatures have passed half of scan.signatures_max_age", notes...)
 	}
 	return found(part, gradeOK, text, notes...)
+}
+
+// secondOpinion is what clamd tells go-clamd, a client that judges no upload.
+func secondOpinion(ctx context.Context, clamd string) []string {
+	address, err := scan.ParseAddress(clamd)
+	if err != nil || address.TLS { // go-clamd speaks no TLS
+		return nil
+	}
+	d, err := scan.Diagnose(ctx, address)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	notes := []string{d.Version}
+	for _, line := range []string{d.Threads, d.Queue} {
+		if line = strings.TrimSpace(line); line != "" {
+			notes = append(notes, line)
+		}
+	}
+	if !d.TestFileFound {
+		notes = append(notes, "go-clamd's second opinion: the EICAR test file was not found")
+	}
+	return notes
 }
 
 // standIn is the app for the gate, which needs a catalog and a staging folder;

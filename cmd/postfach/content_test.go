@@ -275,7 +275,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.file("postfach.yaml", strings.Replace(string(text), "smtp://127.0.0.1:1?", "smtp://"+l.Addr().String()+"?", 1))
-	contains(t, s.must("", "check"), "scanner        ok", "clamd: ClamAV", "THREADS", "mail relay     ok")
+	contains(t, s.must("", "check"), "scanner        ok", "note   ClamAV 1", "THREADS", "mail relay     ok")
 	contains(t, s.must("", "check", "--brief"), "POSTFACH OK - ")
 	mails.Close()
 	s.refuse(int(gradeWarning), "POSTFACH WARNING - mail relay", "", "check", "--brief")
