@@ -46,7 +46,7 @@ func open(cfg config.Config, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	var err error
-	if a.catalog, err = catalog.OpenSQLite(cfg.Catalog.Path, catalog.Options{Log: log}); err != nil {
+	if a.catalog, err = catalog.OpenSQLite(cfg.Catalog.Path, catalog.Options{Log: log, Returned: cfg.Folders.Returned}); err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	if a.blobs, err = storage.OpenDir(cfg.Storage.Path, storage.Options{ReserveFree: cfg.StorageReserve}); err != nil {
