@@ -54,7 +54,7 @@ func TestDailyProbes(t *testing.T) {
 		{"good", scantest.Options{}, ""},
 		{"member cut", scantest.Options{MaxFileSize: 32 << 20, MaxScanSize: 512 << 20}, MemberPassed},
 		{"end unread", scantest.Options{MaxFileSize: 32 << 20, MaxScanSize: 32 << 20}, EndUnread},
-		{"end unread by time", scantest.Options{MaxScanTime: time.Millisecond}, EndUnread},
+		{"end unread by time", scantest.Options{MaxScanTime: 100 * time.Millisecond}, EndUnread},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := scantest.Start(t, tc.o)

@@ -16,12 +16,6 @@ import (
 	"postfach/mailbox"
 )
 
-// Reasons of refusals that are not a verdict.
-const (
-	// ReasonScannerDown: uploads cannot be judged now; downloads go on.
-	ReasonScannerDown mailbox.Reason = "scanner-unavailable"
-)
-
 // retryAfter is promised with every refusal for want of a verdict: a gate that
 // was red takes uploads again within five seconds of clamd's return.
 const retryAfter = 5 * time.Second
@@ -290,6 +284,6 @@ func (g *Gate) look() {
 
 func unavailable(cause error) *mailbox.Error {
 	return &mailbox.Error{
-		Kind: mailbox.Unavailable, Reason: ReasonScannerDown, RetryAfter: retryAfter, Err: cause,
+		Kind: mailbox.Unavailable, Reason: mailbox.ReasonScanner, RetryAfter: retryAfter, Err: cause,
 	}
 }

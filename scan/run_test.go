@@ -60,7 +60,7 @@ func TestRestartIsNoticed(t *testing.T) {
 func TestQuickRestartIsProbed(t *testing.T) {
 	c := scantest.Start(t, scantest.Options{})
 	g := newGate(t, Options{Address: address(t, c.Address)})
-	g.rhythm.pulse = 5 * time.Second // no question falls between
+	g.rhythm.pulse = 2 * time.Second // no question falls between
 	run(t, g)
 	until(t, g, "green", ready)
 	if err := c.Forget("AlertEncrypted"); err != nil {
