@@ -17,14 +17,24 @@ const style = `body{font:1.05rem/1.55 system-ui,sans-serif;max-width:60rem;margi
 h1{font-size:1.4rem}a{color:#0b4f8a}a:focus-visible{outline:3px solid #0b4f8a;outline-offset:2px}
 table{border-collapse:collapse;width:100%}caption{text-align:left;padding:.4rem 0}th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #767676;overflow-wrap:anywhere}
 td.n,th.n{text-align:right;white-space:nowrap}footer{margin-top:2rem;border-top:1px solid #767676;padding-top:.6rem}
-@media(prefers-color-scheme:dark){body{color:#eee;background:#16181b}a{color:#8cc4ff}a:focus-visible{outline-color:#8cc4ff}}`
+label{display:block;margin:1rem 0 .3rem;font-weight:600}label small{display:block;font-weight:400}
+input{font:inherit;width:100%;max-width:26rem;box-sizing:border-box;padding:.5rem;border:1px solid #767676;border-radius:.2rem;color:inherit;background:#fff}
+button,a.button{font:inherit;font-weight:600;display:inline-block;margin:1.2rem 0 .5rem;padding:.6rem 1.2rem;border:0;border-radius:.2rem;color:#fff;background:#0b4f8a;text-decoration:none;cursor:pointer}
+input:focus-visible,button:focus-visible,a.button:focus-visible{outline:3px solid #0b4f8a;outline-offset:2px}
+.alert{border-left:.4rem solid #a4001d;padding:.3rem .8rem;background:#fbeaec;color:#1a1a1a}.note{border-left:.4rem solid #767676;padding:.3rem .8rem}
+code{font:1.05em/1.4 monospace;overflow-wrap:anywhere}
+@media(prefers-color-scheme:dark){body{color:#eee;background:#16181b}a{color:#8cc4ff}a:focus-visible,input:focus-visible,button:focus-visible,a.button:focus-visible{outline-color:#8cc4ff}
+input{background:#22262b}.alert{background:#4a1620;color:#fff}}`
 
-// Policy of every page: nothing may run, be framed or be loaded.
-var pagePolicy = func() string {
+// Policies of pages: nothing may run, be framed or be loaded; a form goes to
+// this server or does not exist.
+var pagePolicy, formPolicy = policy("'none'"), policy("'self'")
+
+func policy(formAction string) string {
 	sum := sha256.Sum256([]byte(style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}()
+		"'; base-uri 'none'; form-action " + formAction + "; frame-ancestors 'none'"
+}
 
 var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <html lang="{{.Lang}}">
@@ -49,6 +59,15 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 // usable by keyboard and screen reader, with the service contact (K25). An
 // empty title takes the one that belongs to the status.
 func (p *Writer) Page(w http.ResponseWriter, r *http.Request, code int, lang, title string, body template.HTML) {
+	p.page(w, r, code, lang, title, body, pagePolicy)
+}
+
+// FormPage is Page for a body with a form that goes to this server.
+func (p *Writer) FormPage(w http.ResponseWriter, r *http.Request, code int, lang, title string, body template.HTML) {
+	p.page(w, r, code, lang, title, body, formPolicy)
+}
+
+func (p *Writer) page(w http.ResponseWriter, r *http.Request, code int, lang, title string, body template.HTML, policy string) {
 	if title == "" {
 		title = titles[lang].of(code)
 	}
@@ -64,7 +83,7 @@ func (p *Writer) Page(w http.ResponseWriter, r *http.Request, code int, lang, ti
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", pagePolicy)
+	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")

@@ -109,7 +109,7 @@ func (p *Writer) Fail(w http.ResponseWriter, r *http.Request, lang string, err e
 		h.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
 	}
 	if code == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", `Basic realm="`+p.realm+`", charset="UTF-8"`) // RFC 7617
+		h.Set("WWW-Authenticate", p.Challenge())
 	}
 	// Both desktop clients read this header as UTF-8 (QString::fromUtf8); RFC
 	// 9110 section 5.5 lets such bytes pass as obs-text.
@@ -129,6 +129,10 @@ func (p *Writer) Fail(w http.ResponseWriter, r *http.Request, lang string, err e
 		_, _ = w.Write(body) // the client may have gone; there is nobody to tell
 	}
 }
+
+// Challenge is what a 401 says in WWW-Authenticate (RFC 7617): Basic and nothing
+// else, since a sync client that reads "Bearer" gives up Basic (CLIENTS.md 1.4).
+func (p *Writer) Challenge() string { return `Basic realm="` + p.realm + `", charset="UTF-8"` }
 
 // clearEntity removes what a handler may have said about a body that is not
 // going to be sent.
