@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -109,11 +108,21 @@ func (s *S3) putBeside(ctx context.Context, object string, d mailbox.Description
 // one; one that is locked stays until its time is over, hidden.
 func (s *S3) drop(ctx context.Context, object, version string) error {
 	err := s.core.RemoveObject(ctx, s.o.Bucket, object, minio.RemoveObjectOptions{VersionID: version})
-	if version != "" && slices.Contains([]string{"AccessDenied", "ObjectLocked"}, s3Code(err)) {
+	if version != "" && locked(err) {
 		err = s.core.RemoveObject(ctx, s.o.Bucket, object, minio.RemoveObjectOptions{})
 	}
 	if absent(err) {
 		return nil
 	}
 	return err
+}
+
+// locked says whether a version may not be deleted, or not yet: AWS, MinIO and
+// others have their own words for it.
+func locked(err error) bool {
+	switch s3Code(err) {
+	case "AccessDenied", "InvalidRequest", "ObjectLocked":
+		return true
+	}
+	return false
 }
