@@ -26,9 +26,16 @@ code{font:1.05em/1.4 monospace;overflow-wrap:anywhere}
 @media(prefers-color-scheme:dark){body{color:#eee;background:#16181b}a{color:#8cc4ff}a:focus-visible,input:focus-visible,button:focus-visible,a.button:focus-visible{outline-color:#8cc4ff}
 input{background:#22262b}.alert{background:#4a1620;color:#fff}}`
 
-// Policies of pages: nothing may run, be framed or be loaded; a form goes to
-// this server or does not exist.
-var pagePolicy, formPolicy = policy("'none'"), policy("'self'")
+// protection is what the browser is told about a page.
+type protection struct{ policy, referrer string }
+
+// Nothing may run, be framed or be loaded; a form goes to this server or does
+// not exist. A form page may name itself to this server, else older browsers
+// would send "Origin: null" with the form.
+var (
+	plainPage = protection{policy("'none'"), "no-referrer"}
+	formPage  = protection{policy("'self'"), "same-origin"}
+)
 
 func policy(formAction string) string {
 	sum := sha256.Sum256([]byte(style))
@@ -41,7 +48,7 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
+<meta name="referrer" content="{{.Referrer}}">
 <title>{{.Title}}{{with .Authority}} – {{.}}{{end}}</title>
 <style>{{.Style}}</style>
 </head>
@@ -59,22 +66,22 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 // usable by keyboard and screen reader, with the service contact (K25). An
 // empty title takes the one that belongs to the status.
 func (p *Writer) Page(w http.ResponseWriter, r *http.Request, code int, lang, title string, body template.HTML) {
-	p.page(w, r, code, lang, title, body, pagePolicy)
+	p.page(w, r, code, lang, title, body, plainPage)
 }
 
 // FormPage is Page for a body with a form that goes to this server.
 func (p *Writer) FormPage(w http.ResponseWriter, r *http.Request, code int, lang, title string, body template.HTML) {
-	p.page(w, r, code, lang, title, body, formPolicy)
+	p.page(w, r, code, lang, title, body, formPage)
 }
 
-func (p *Writer) page(w http.ResponseWriter, r *http.Request, code int, lang, title string, body template.HTML, policy string) {
+func (p *Writer) page(w http.ResponseWriter, r *http.Request, code int, lang, title string, body template.HTML, to protection) {
 	if title == "" {
 		title = titles[lang].of(code)
 	}
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, map[string]any{
 		"Lang": lang, "Title": title, "Authority": p.o.Authority, "Contact": p.o.Contact,
-		"Label": titles[lang].contact, "Style": template.CSS(style), "Body": body,
+		"Label": titles[lang].contact, "Style": template.CSS(style), "Body": body, "Referrer": to.referrer,
 	})
 	if err != nil { // a constant template over plain values: a fault of ours
 		p.o.Log.ErrorContext(r.Context(), "page", "err", err)
@@ -83,10 +90,10 @@ func (p *Writer) page(w http.ResponseWriter, r *http.Request, code int, lang, ti
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", to.policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", to.referrer)
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Content-Language", lang)
 	h.Set("Content-Length", strconv.Itoa(b.Len()))

@@ -35,6 +35,7 @@ var directions = map[string]direction{
 	"reply":       {ours: []string{"mailbox"}, banned: everyDoor},
 	"dav":         {ours: []string{"mailbox", "auth", "reply"}, banned: everyDoor},
 	"web":         {ours: []string{"mailbox", "auth", "reply"}, banned: everyDoor},
+	"letter":      {banned: []string{"net/http", "database/sql", "postfach/mailbox"}},
 	"janitor":     {ours: []string{"mailbox", "storage"}, banned: []string{"database/sql"}},
 	"server":      {banned: []string{"postfach/mailbox"}},
 	"mailcatcher": {banned: []string{"database/sql"}},

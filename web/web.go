@@ -1,39 +1,160 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package web is the browser door. So far it holds the link that mails carry
-// for ever and the way from the bare address to the listing; what it leads to
-// is served by the WebDAV door until the browser has pages of its own. No rule
-// of the mailbox lives here.
+// Package web is the browser door: the link that mails and letters carry for
+// ever, the page of the first sign-in, and the page where a person lets a
+// program in. Content is still shown by the WebDAV door. There is no session:
+// each form carries what it needs, so nothing is left behind in a browser. No
+// rule of the mailbox and no check of a password lives here.
 package web
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"postfach/auth"
+	"postfach/mailbox"
+	"postfach/reply"
 )
 
-// New serves the browser's paths and hands everything else to the WebDAV door.
-func New(dav http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			dav.ServeHTTP(w, r)
-			return
-		}
-		switch number, isLink := strings.CutPrefix(r.URL.Path, "/postfach/"); {
-		case r.URL.Path == "/":
-			redirect(w, "/dav/")
-		case isLink && number != "" && !strings.Contains(strings.TrimSuffix(number, "/"), "/"):
-			redirect(w, "/dav/"+url.PathEscape(strings.TrimSuffix(number, "/"))+"/")
-		default:
-			dav.ServeHTTP(w, r)
-		}
-	})
+// Access is what the pages and programs ask of sign-ins.
+type Access interface {
+	SignIn(ctx context.Context, r *http.Request, login, password string) (auth.Visitor, error)
+	Activate(ctx context.Context, r *http.Request, ticket, password string) (mailbox.Actor, error)
+
+	BeginFlow(r *http.Request) (token, page string)
+	ReadFlow(ctx context.Context, r *http.Request, page string) (auth.FlowRequest, error)
+	AllowFlow(ctx context.Context, r *http.Request, f auth.FlowRequest, v auth.Visitor, name string) error
+	FetchFlow(ctx context.Context, r *http.Request, token string) (login, password string, err error)
+
+	Program(ctx context.Context, r *http.Request) (auth.Program, error)
+	AddAppPassword(ctx context.Context, r *http.Request, p auth.Program) (string, error)
+	DropAppPassword(ctx context.Context, r *http.Request, p auth.Program) error
 }
 
-// redirect tells nothing about what is there: the link of a mail gives nothing
-// without sign-in (K20).
-func redirect(w http.ResponseWriter, to string) {
-	w.Header().Set("Location", to)
+var _ Access = (*auth.Authenticator)(nil)
+
+// Options of a Handler.
+type Options struct {
+	URL      string         // public base without a slash at its end
+	Timezone *time.Location // of times on pages; nil means UTC
+	Log      *slog.Logger   // nil discards
+}
+
+// Handler serves the browser's paths and hands everything else to the WebDAV
+// door.
+type Handler struct {
+	access Access
+	reply  *reply.Writer
+	door   http.Handler
+	o      Options
+	cross  *http.CrossOriginProtection
+}
+
+// New makes the door. Pages are served at paths of their own; what is none of
+// them goes to the WebDAV door.
+func New(door http.Handler, a Access, w *reply.Writer, o Options) (*Handler, error) {
+	if o.Timezone == nil {
+		o.Timezone = time.UTC
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &Handler{access: a, reply: w, door: door, o: o, cross: http.NewCrossOriginProtection()}
+	return h, h.cross.AddTrustedOrigin(o.URL)
+}
+
+// Paths that do not change: they stand in letters, or in programs.
+const (
+	pathSignIn   = "/anmelden"
+	pathPassword = "/anmelden/kennwort"
+	pathMailbox  = "/postfach/"
+	pathFlow     = "/index.php/login/v2"
+	pathFlowPoll = "/index.php/login/v2/poll"
+	pathFlowPage = "/index.php/login/v2/flow/"
+	pathGetApp   = "/ocs/v2.php/core/getapppassword"
+	pathApp      = "/ocs/v2.php/core/apppassword"
+)
+
+// route is what a path is served by, for each method.
+type route map[string]func(*Handler, http.ResponseWriter, *http.Request)
+
+var routes = map[string]route{
+	pathSignIn:   {"GET": (*Handler).signInPage, "POST": (*Handler).signIn},
+	pathPassword: {"POST": (*Handler).choose},
+	pathFlow:     {"POST": (*Handler).beginFlow},
+	pathFlowPoll: {"POST": (*Handler).pollFlow},
+	pathGetApp:   {"GET": (*Handler).getAppPassword},
+	pathApp:      {"DELETE": (*Handler).dropAppPassword},
+}
+
+var (
+	mailboxRoute  = route{"GET": (*Handler).mailboxPage}
+	flowPageRoute = route{"GET": (*Handler).flowPage, "POST": (*Handler).allow}
+)
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	to, ok := routes[path]
+	switch {
+	case ok:
+	case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		w.Header().Set("Location", "/dav/")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	case strings.HasPrefix(path, pathFlowPage):
+		to = flowPageRoute
+	case mailboxNumber(r) != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		to = mailboxRoute
+	default:
+		h.door.ServeHTTP(w, r)
+		return
+	}
+	reply.Track(r)
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusSeeOther)
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	serve, ok := to[method]
+	if !ok {
+		w.Header().Set("Allow", to.allow())
+		h.reply.Fail(w, r, "", reply.WithStatus(http.StatusMethodNotAllowed, mailbox.E(mailbox.Unsupported, mailbox.ReasonMethod)))
+		return
+	}
+	serve(h, w, r)
+}
+
+func (t route) allow() string {
+	var all []string
+	for _, m := range []string{"GET", "POST", "DELETE"} {
+		if t[m] != nil {
+			all = append(all, m)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// mailboxNumber is the number in /postfach/<number>, "" for other paths. Nothing
+// is looked up: the page is the same whether there is such a mailbox or not.
+func mailboxNumber(r *http.Request) string {
+	number, ok := strings.CutPrefix(r.URL.Path, pathMailbox)
+	number = strings.TrimSuffix(number, "/")
+	if !ok || len(number) > 100 || strings.Contains(number, "/") {
+		return ""
+	}
+	return number
+}
+
+// mailboxHref is where the content of a mailbox is shown; without a number,
+// where all of the account's are.
+func mailboxHref(number string) string {
+	if number == "" {
+		return "/dav/"
+	}
+	return "/dav/" + url.PathEscape(number) + "/"
 }

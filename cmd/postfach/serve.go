@@ -49,7 +49,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, started fun
 			log.Error("telling that the signatures grow old", "err", err)
 		}
 	}
-	doors, err := newDoors(ctx, a)
+	doors, authenticator, err := newDoors(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, started fun
 		if err := worker.Run(ctx); err != nil {
 			log.Error("notices", "err", err)
 		}
-	}, a.gate.Run, a.service.Run, a.janitor.Run)
+	}, a.gate.Run, a.service.Run, a.janitor.Run, authenticator.Run)
 }
 
 // runAll runs the server until ctx ends, and the workers until the last
@@ -106,7 +106,7 @@ func newWorker(cfg config.Config, a *app, registry *prometheus.Registry) (*notif
 }
 
 // newDoors are the WebDAV door, the browser's, and the sign-in before both.
-func newDoors(ctx context.Context, a *app) (http.Handler, error) {
+func newDoors(ctx context.Context, a *app) (http.Handler, *auth.Authenticator, error) {
 	cfg := a.cfg
 	authenticator, err := auth.New(ctx, a.catalog, auth.Options{
 		Secure:    func(r *http.Request) bool { return auth.IsSecure(r, cfg.TrustedProxies) },
@@ -114,16 +114,18 @@ func newDoors(ctx context.Context, a *app) (http.Handler, error) {
 		Strangers: a.service, Log: a.log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	replies := reply.New(reply.Options{Language: cfg.Authority.Language, Authority: cfg.Authority.Name,
 		Contact: cfg.Authority.ServiceContact, Log: a.log})
 	public, err := url.Parse(cfg.URL)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return web.New(dav.New(a.service, authenticator, replies, dav.Options{Host: public.Hostname(), Timezone: cfg.Authority.Timezone,
-		RequestID: func(r *http.Request) string { return r.Header.Get("X-Request-Id") }, Log: a.log})), nil
+	door := dav.New(a.service, authenticator, replies, dav.Options{Host: public.Hostname(), Timezone: cfg.Authority.Timezone,
+		RequestID: func(r *http.Request) string { return r.Header.Get("X-Request-Id") }, Log: a.log})
+	pages, err := web.New(door, authenticator, replies, web.Options{URL: cfg.URL, Timezone: cfg.Authority.Timezone, Log: a.log})
+	return pages, authenticator, err
 }
 
 // registerGauges exposes what alarms look at (deploy/alerts.yaml).
