@@ -36,6 +36,7 @@ func TestPlans(t *testing.T) {
 		{"mailboxes", selectTheseMailboxes, true}, {"sum", "SELECT sum(e.change_member)" + sumThese, false},
 		{"version", selectVersion, false}, {"versions", selectVersions, true}, {"authors", selectAuthors, true},
 		{"outbox twins", selectOutboxTwins, false}, {"taken twin", selectTakenOverTwin, false},
+		{"former names", selectFormer, true}, {"replaced by", selectReplacedBy, false}, {"purgeable", selectPurgeable, true},
 		{"locks", selectLocks, true}, {"props", selectProps, false},
 		{"deliveries", selectDeliveries, false}, {"told", selectTold, false}, {"fetch", selectFetch, false},
 		{"credentials", selectByLogin, false}, {"grants", selectGrants, true}, {"attempts", selectAttempts, false},

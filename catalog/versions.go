@@ -13,20 +13,21 @@ import (
 
 const (
 	versionColumns = `v.id, v.entry, v.blob_member, v.blob_folder, v.blob_version, v.size, v.sha256, v.sha1, v.md5,
-		v.account, v.person, v.side, v.time, v.engine, v.database, v.seen`
+		v.account, v.person, v.side, v.time, v.engine, v.database, v.seen, v.purged`
 
 	selectVersion = "SELECT " + versionColumns + " FROM versions v WHERE v.id = $1"
-	// selectVersions goes from an entry to the one it replaced and so on.
+	// selectVersions goes from an entry to the one it replaced and so on; the
+	// bound only keeps a circle, which there never is, from turning for ever.
 	selectVersions = `WITH RECURSIVE chain (entry, depth) AS (SELECT $1, 0
 			UNION ALL SELECT e.replaces, c.depth + 1 FROM chain c JOIN entries e ON e.id = c.entry
-				WHERE e.replaces IS NOT NULL)
+				WHERE e.replaces IS NOT NULL AND c.depth < 100000)
 		SELECT ` + versionColumns + ` FROM chain c JOIN versions v ON v.entry = c.entry ORDER BY c.depth, v.row DESC`
 	selectAuthors = `SELECT person FROM versions WHERE id = $1
 		UNION SELECT a.person FROM version_authors a JOIN versions v ON v.row = a.version WHERE v.id = $1`
 	selectOutboxTwins   = "SELECT id FROM versions WHERE member = $1 AND sha256 = $2 AND in_outbox = 1 ORDER BY row"
 	selectTakenOverTwin = `SELECT id FROM versions WHERE member = $1 AND sha256 = $2 AND taken = 1
 		ORDER BY row DESC LIMIT 1`
-	versionExists = "SELECT 1 FROM versions WHERE id = $1"
+	versionExists = "SELECT 1 FROM versions WHERE id = $1 AND purged = 0"
 
 	insertVersion = `INSERT INTO versions (id, entry, member, blob_member, blob_folder, blob_version, size, sha256, sha1,
 			md5, account, person, side, time, engine, database, seen, in_outbox)
@@ -44,6 +45,7 @@ func scanVersion(r *sqlite.Row, i int) mailbox.Version {
 		Entry: mailbox.EntryID(r.Int(i + 1)), Size: r.Int(i + 5), SHA1: r.Bytes(i + 7), MD5: r.Bytes(i + 8),
 		Account: mailbox.AccountID(r.Int(i + 9)), Person: mailbox.PersonID(r.Int(i + 10)), Side: mailbox.Side(r.Int(i + 11)),
 		Time: r.Time(i + 12), Engine: r.Same(i + 13), Database: r.Same(i + 14), Seen: r.Bool(i + 15),
+		Purged: r.Bool(i + 16),
 	}
 	r.Into(i, v.ID[:])
 	r.Into(i+6, v.SHA256[:])

@@ -104,6 +104,18 @@ type Reader interface {
 	// over, kind NotFound if there is none (I7).
 	TakenOverTwin(m MemberID, sha [32]byte) (VersionID, error)
 
+	// Former gives the entries that bore a name key in a folder until they left
+	// it (Tx.LeaveName) not before since.
+	Former(parent EntryID, key string, since time.Time) ([]Entry, error)
+	// ReplacedBy finds the entry whose Replaces is id, kind NotFound if there is
+	// none.
+	ReplacedBy(id EntryID) (Entry, error)
+	// Purgeable gives superseded versions of the member's side that were never
+	// Seen, oldest first, at most limit: stored before the given time and, of a
+	// document in view, not among the newest keep that were replaced. The blob of
+	// none of them is named by another version.
+	Purgeable(m MemberID, before time.Time, keep, limit int) ([]Version, error)
+
 	// Locks gives the unexpired locks of a mailbox.
 	Locks(m MemberID) ([]Lock, error)
 	// Props gives the dead properties of entries.
@@ -135,6 +147,14 @@ type Tx interface {
 	// InsertVersion stores v with its authors. It refuses, kind Unavailable, an
 	// id older than the limit by the catalog's clock.
 	InsertVersion(v Version, authors []PersonID, oldest time.Time) error
+	// AddAuthors makes more people authors of a stored version.
+	AddAuthors(v VersionID, people []PersonID) error
+	// Purge gives up the bytes of a version: its row stays, and no longer names
+	// its blob (Committed says no).
+	Purge(v VersionID) error
+	// LeaveName remembers that e leaves the name that it bears now, the latest
+	// of each entry only.
+	LeaveName(e Entry) error
 	// SetSeen marks a version as delivered, taken over or released.
 	SetSeen(v VersionID) error
 	// AddUsage changes the mailbox's counters, in bytes.
@@ -171,7 +191,8 @@ type Catalog interface {
 	// error of kind Unavailable after fn ran may mean either outcome: ask
 	// Committed.
 	Update(ctx context.Context, m MemberID, fn func(Tx) error) error
-	// Committed looks up the outcome of an upload by its version id.
+	// Committed looks up by its version id whether an upload was stored and its
+	// blob is still named.
 	Committed(ctx context.Context, v VersionID) (bool, error)
 	// Append writes audit records that belong to no change, durable on return.
 	Append(ctx context.Context, r ...Record) error

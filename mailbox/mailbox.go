@@ -252,6 +252,7 @@ type Version struct {
 	Engine   string // that called it clean
 	Database string
 	Seen     bool // was ever delivered, taken over or released: nothing destroys it
+	Purged   bool // the bytes were given up because room was needed; only superseded versions that were never Seen
 }
 
 // ETag is the strong validator of the version, quoted (RFC 9110 section 8.8.3).
