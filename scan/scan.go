@@ -36,7 +36,7 @@ func ParseAddress(s string) (Address, error) {
 	case "tcp", "tls":
 		host, port, err := net.SplitHostPort(rest)
 		if err != nil || host == "" || port == "" {
-			return Address{}, fmt.Errorf("clamd address %q: want HOST:PORT after %s:", s, scheme)
+			return Address{}, fmt.Errorf("clamd address %q: want %s:HOST:PORT", s, scheme)
 		}
 		return Address{Network: "tcp", Path: rest, TLS: scheme == "tls"}, nil
 	}
@@ -70,4 +70,4 @@ func (a Address) Exposed() bool {
 }
 
 // errExposed is the refusal of a plain connection beyond loopback (P31).
-var errExposed = errors.New("clamd over plain TCP beyond loopback needs scan.plain_tcp: allow; better use tls:")
+var errExposed = errors.New("clamd over plain TCP beyond loopback needs scan.plain_tcp: allow; tls:HOST:PORT is better")
