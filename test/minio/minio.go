@@ -127,7 +127,7 @@ func StartVersity(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	s := &Server{program: program, probe: "/health", env: []string{"HOME=" + dir, "PATH=/nonexistent"}}
-	s.args = []string{"--access", accessKey, "--secret", secretKey, "--port", "127.0.0.1:" + port, "--health", "/health", "--quiet",
+	s.args = []string{"--access", accessKey, "--secret", secretKey, "--port", "127.0.0.1:" + port, "--health", "/health", "--quiet", "--keep-alive",
 		"posix", data}
 	s.locate(port, false)
 	s.run(t)
