@@ -168,6 +168,8 @@ func (t *tour) run(ctx context.Context, args []string) (string, error) {
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = t.files
+	// Neither a proxy nor the caller's own settings of curl belong to the tour.
+	cmd.Env = append(os.Environ(), "no_proxy=127.0.0.1", "NO_PROXY=127.0.0.1", "HOME="+t.files, "XDG_CONFIG_HOME="+t.files, "CURL_HOME="+t.files)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
