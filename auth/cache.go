@@ -58,7 +58,7 @@ func (m *marker) of(header string, from netip.Prefix) mark {
 type verified struct {
 	cred  Credentials
 	app   AppPasswordID // 0: the account's own password
-	epoch int64 // of the store, from before cred was read
+	epoch int64         // of the store, from before cred was read
 	until time.Time
 	view  atomic.Pointer[view]
 	noted atomic.Int64 // last use of the app password, in Unix nanoseconds

@@ -135,6 +135,14 @@ func letterFor(a Account) error {
 	return nil
 }
 
+// AddressLines are the lines of the postal address below the name.
+func (l Letter) AddressLines() []string {
+	if l.Person.Address == "" {
+		return nil
+	}
+	return strings.Split(l.Person.Address, "\n")
+}
+
 // order sorts letters as they are put into envelopes.
 func (l Letter) order() string {
 	number := ""

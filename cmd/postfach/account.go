@@ -12,17 +12,19 @@ import (
 )
 
 type accountCmd struct {
-	Add      accountAdd      `cmd:"" help:"Make an account, with its person and grants."`
-	Import   accountImport   `cmd:"" help:"Carry out a CSV file of accounts, all of it or nothing."`
-	List     accountList     `cmd:"" help:"List accounts."`
-	Show     accountShow     `cmd:"" help:"Show an account with its grants."`
-	Set      accountSet      `cmd:"" help:"Change an account or its person."`
-	Disable  accountDisable  `cmd:"" help:"End all sign-ins of an account, within five seconds."`
-	Enable   accountEnable   `cmd:"" help:"Let a disabled account sign in again."`
-	Unlock   accountUnlock   `cmd:"" help:"End the pauses after wrong passwords."`
-	Password accountPassword `cmd:"" help:"Give an account a new password."`
-	Grant    accountGrant    `cmd:"" help:"Give an account a role."`
-	Revoke   accountRevoke   `cmd:"" help:"End a role of an account."`
+	Add      accountAdd         `cmd:"" help:"Make an account, with its person and grants."`
+	Import   accountImport      `cmd:"" help:"Carry out a CSV file of accounts, all of it or nothing."`
+	List     accountList        `cmd:"" help:"List accounts."`
+	Show     accountShow        `cmd:"" help:"Show an account with its grants."`
+	Set      accountSet         `cmd:"" help:"Change an account or its person."`
+	Disable  accountDisable     `cmd:"" help:"End all sign-ins of an account, within five seconds."`
+	Enable   accountEnable      `cmd:"" help:"Let a disabled account sign in again."`
+	Unlock   accountUnlock      `cmd:"" help:"End the pauses after wrong passwords."`
+	Password accountPassword    `cmd:"" help:"Give an account a new password."`
+	Letter   accountLetter      `cmd:"" help:"Print access letters with one-time passwords."`
+	App      accountAppPassword `cmd:"" name:"app-password" help:"Make, list or revoke passwords of single programs."`
+	Grant    accountGrant       `cmd:"" help:"Give an account a role."`
+	Revoke   accountRevoke      `cmd:"" help:"End a role of an account."`
 }
 
 // grantFlags describe grants of one role.
@@ -77,6 +79,7 @@ type accountAdd struct {
 	Person        string   `required:"" placeholder:"NAME" help:"The person's name. For a machine account: who is responsible for it."`
 	Email         string   `placeholder:"ADDRESS" help:"Where notices go. The same name and address is the same person."`
 	Language      string   `placeholder:"LANG" help:"de or en; else the authority's."`
+	Address       string   `placeholder:"LINES" help:"Postal address for letters, without the name; lines separated by |."`
 	Kind          string   `default:"person" enum:"person,machine" help:"person, or machine for a script or job (${enum})."`
 	Layout        string   `placeholder:"LAYOUT" help:"direct: the one mailbox is the root; members: one folder a member. Default: direct for an account of one member's own, else members. Fixed from then on."`
 	Network       []string `placeholder:"CIDR" help:"Where a machine may come from. May be repeated."`
@@ -91,7 +94,7 @@ func (c *accountAdd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	n := auth.NewAccount{Login: c.Login, Person: auth.PersonSpec{Name: c.Person, Email: c.Email, Language: c.Language},
+	n := auth.NewAccount{Login: c.Login, Person: auth.PersonSpec{Name: c.Person, Email: c.Email, Language: c.Language, Address: c.Address},
 		Kind: mailbox.AccountKind(c.Kind), Layout: mailbox.Layout(c.Layout), ReleaseDirect: c.ReleaseDirect}
 	if n.Networks, err = networks(c.Network); err != nil {
 		return err
@@ -137,6 +140,8 @@ type accountSet struct {
 	Person        *string   `placeholder:"NAME" help:"New name of the person, on all of the person's accounts."`
 	Email         *string   `placeholder:"ADDRESS" help:"New address of the person; none for none."`
 	Language      *string   `placeholder:"LANG" help:"de, en, or none for the authority's."`
+	Address       *string   `placeholder:"LINES" help:"Postal address of the person for letters, without the name; lines separated by |; none for none."`
+	DAVPassword   *string   `name:"dav-password" enum:"on,off" placeholder:"on|off" help:"Whether programs may sign in by the own password, or by app passwords only."`
 	Layout        *string   `placeholder:"LAYOUT" help:"direct or members. Changes every path of the account: sync clients must be set up anew."`
 	Network       *[]string `placeholder:"CIDR" help:"Where a machine may come from; none for anywhere. May be repeated."`
 	ReleaseDirect *bool     `negatable:"" help:"A machine that may write into the root under four-eyes."`
@@ -144,7 +149,10 @@ type accountSet struct {
 }
 
 func (c *accountSet) Run(e *env) error {
-	ch := auth.Change{Name: c.Person, Email: orNone(c.Email, "none"), Language: orNone(c.Language, "none"), ReleaseDirect: c.ReleaseDirect}
+	ch := auth.Change{Name: c.Person, Email: orNone(c.Email, "none"), Language: orNone(c.Language, "none"), Address: orNone(c.Address, "none"), ReleaseDirect: c.ReleaseDirect}
+	if c.DAVPassword != nil {
+		ch.DAVPassword = new(*c.DAVPassword == "on")
+	}
 	if c.Layout != nil {
 		l := mailbox.Layout(*c.Layout)
 		ch.Layout = &l
@@ -161,7 +169,7 @@ func (c *accountSet) Run(e *env) error {
 		ch.Networks = &n
 	}
 	if ch == (auth.Change{}) {
-		return misuse("nothing to change: give --person, --email, --language, --layout, --network or --release-direct")
+		return misuse("nothing to change: give --person, --email, --language, --address, --dav-password, --layout, --network or --release-direct")
 	}
 	return e.administer(c.ordered, func(d *auth.Directory, by auth.By) error {
 		if err := d.SetAccount(e.ctx, by, c.Login, ch); err != nil {

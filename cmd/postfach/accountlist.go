@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,10 +25,14 @@ type accountRow struct {
 	Person          string     `json:"person"`
 	Email           string     `json:"email,omitempty"`
 	Language        string     `json:"language,omitempty"`
+	Address         string     `json:"address,omitempty"` // lines
 	Kind            string     `json:"kind"`
 	Layout          string     `json:"layout"`
 	Disabled        bool       `json:"disabled"`
 	HasPassword     bool       `json:"has_password"`
+	LetterUntil     time.Time  `json:"letter_until,omitzero"` // the one-time password waits until then
+	NoDAVPassword   bool       `json:"no_dav_password,omitempty"`
+	AppPasswords    int        `json:"app_passwords"` // valid ones
 	PasswordChanged time.Time  `json:"password_changed,omitzero"`
 	Created         time.Time  `json:"created"`
 	Networks        []string   `json:"networks,omitempty"`
@@ -49,6 +54,15 @@ func accountRowOf(c auth.Credentials, now time.Time) accountRow {
 	row := accountRow{Login: string(a.Login), Person: c.Person.Name, Email: c.Person.Email, Language: c.Person.Language, Kind: string(a.Kind),
 		Layout: string(a.Layout), Disabled: a.Disabled, HasPassword: a.Password != "", PasswordChanged: a.PasswordChanged,
 		Created: a.Created, ReleaseDirect: a.ReleaseDirect, Grants: []grantRow{}}
+	row.Address, row.NoDAVPassword = c.Person.Address, a.NoDAVPassword
+	if !c.OneTime.IsZero() && c.OneTime.Used.IsZero() && now.Before(c.OneTime.Expires) {
+		row.LetterUntil = c.OneTime.Expires
+	}
+	for _, p := range c.Apps {
+		if p.Valid() {
+			row.AppPasswords++
+		}
+	}
 	for _, n := range a.Networks {
 		row.Networks = append(row.Networks, n.String())
 	}
@@ -67,6 +81,10 @@ func (r accountRow) state() string {
 	switch {
 	case r.Disabled:
 		return "disabled"
+	case !r.LetterUntil.IsZero():
+		return "letter sent"
+	case !r.HasPassword && r.AppPasswords > 0:
+		return "app passwords"
 	case !r.HasPassword:
 		return "no password"
 	}
@@ -168,9 +186,11 @@ func (c *accountShow) Run(e *env) error {
 		direct = "may write into the root under four-eyes"
 	}
 	if err := e.facts([2]string{"login", row.Login}, [2]string{"person", row.Person}, [2]string{"e-mail", row.Email},
-		[2]string{"language", row.Language}, [2]string{"kind", row.Kind}, [2]string{"layout", row.Layout}, [2]string{"state", row.state()},
+		[2]string{"language", row.Language},
+		[2]string{"address", strings.ReplaceAll(row.Address, "\n", ", ")}, [2]string{"kind", row.Kind}, [2]string{"layout", row.Layout}, [2]string{"state", row.state()},
 		[2]string{"password changed", moment(row.PasswordChanged, zone)}, [2]string{"created", moment(row.Created, zone)},
-		[2]string{"networks", strings.Join(row.Networks, ", ")}, [2]string{"release", direct}); err != nil {
+		[2]string{"letter valid until", moment(row.LetterUntil, zone)}, [2]string{"app passwords", strconv.Itoa(row.AppPasswords)},
+		[2]string{"own password in programs", map[bool]string{true: "refused"}[row.NoDAVPassword]}, [2]string{"networks", strings.Join(row.Networks, ", ")}, [2]string{"release", direct}); err != nil {
 		return err
 	}
 	e.say("")
