@@ -36,6 +36,7 @@ type versionRow struct {
 	Base    string          `json:"signatures"`
 	Seen    bool            `json:"seen"` // was ever delivered, taken over or released
 	Current bool            `json:"current"`
+	Purged  bool            `json:"purged,omitempty"` // the bytes were given up because room was needed
 }
 
 func (c *entryHistory) Run(e *env) error {
@@ -49,7 +50,11 @@ func (c *entryHistory) Run(e *env) error {
 	defer a.done(e)
 	zone := a.cfg.Authority.Timezone
 	l := newListing(e, c.JSON, []string{"VERSION", "TIME", "PERSON", "SIZE", "ENTRY", "SHA-256"}, func(v versionRow) []string {
-		return []string{v.Version, moment(v.Time, zone), v.Person, bytesOf(v.Size), strconv.FormatInt(int64(v.Entry), 10), v.SHA256}
+		size := bytesOf(v.Size)
+		if v.Purged {
+			size = "given up"
+		}
+		return []string{v.Version, moment(v.Time, zone), v.Person, size, strconv.FormatInt(int64(v.Entry), 10), v.SHA256}
 	})
 	var wanted *mailbox.Version
 	var entry mailbox.Entry
@@ -74,7 +79,7 @@ func (c *entryHistory) Run(e *env) error {
 				continue
 			}
 			row := versionRow{Version: v.ID.String(), Entry: v.Entry, SHA256: v.SHA256Hex(), Size: v.Size, Person: who.name(v.Person), Time: v.Time,
-				Engine: v.Engine, Base: v.Database, Seen: v.Seen, Current: v.ID == entry.Version.ID}
+				Engine: v.Engine, Base: v.Database, Seen: v.Seen, Current: v.ID == entry.Version.ID, Purged: v.Purged}
 			if err := l.add(row); err != nil {
 				return err
 			}
@@ -86,6 +91,8 @@ func (c *entryHistory) Run(e *env) error {
 		return err
 	case c.Get == "":
 		return l.end()
+	case wanted != nil && wanted.Purged:
+		return &wrongOrder{"the bytes of version " + c.Get + " were given up because room was needed"}
 	case wanted == nil:
 		return &wrongOrder{"entry " + strconv.FormatInt(int64(entry.ID), 10) + " has no version " + c.Get}
 	}
