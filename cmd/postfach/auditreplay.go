@@ -99,7 +99,7 @@ func readState(q *catalog.Inquiry, s replay.State) (map[mailbox.VersionID]mailbo
 	}
 	keys := make(map[mailbox.VersionID]mailbox.BlobKey)
 	err = q.EachVersion(0, func(v mailbox.Version) error {
-		s.Versions[v.ID] = replay.Version{Entry: v.Entry, SHA256: v.SHA256, Size: v.Size}
+		s.Versions[v.ID] = replay.Version{Entry: v.Entry, SHA256: v.SHA256, Size: v.Size, Purged: v.Purged}
 		if !v.Purged {
 			keys[v.ID] = v.Blob
 		}

@@ -32,6 +32,7 @@ func Compare(log, catalog State) []string {
 			{"entry", fmt.Sprint(a.Entry), fmt.Sprint(b.Entry)},
 			{"SHA-256", fmt.Sprintf("%x", a.SHA256), fmt.Sprintf("%x", b.SHA256)},
 			{"size", fmt.Sprint(a.Size), fmt.Sprint(b.Size)},
+			{"content", content(a), content(b)},
 		})
 	})
 	return d.told
@@ -59,6 +60,13 @@ func place(e Entry) string {
 		return "out of view"
 	}
 	return fmt.Sprintf("%q", e.Path)
+}
+
+func content(v Version) string {
+	if v.Purged {
+		return "given up"
+	}
+	return "kept"
 }
 
 func kind(e Entry) string {

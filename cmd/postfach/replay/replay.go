@@ -32,6 +32,7 @@ type Version struct {
 	Entry  mailbox.EntryID
 	SHA256 [32]byte
 	Size   int64 // bytes
+	Purged bool  // the bytes were given up because room was needed
 }
 
 // NewState is an empty one.
@@ -39,6 +40,9 @@ func NewState() State {
 	return State{Members: make(map[mailbox.MemberID]string), Entries: make(map[mailbox.EntryID]Entry),
 		Versions: make(map[mailbox.VersionID]Version)}
 }
+
+// opPurge gives up the bytes of the record's version (mailbox.Tx.Purge).
+const opPurge mailbox.Operation = "purge"
 
 // maxFaults is how many faults are told one by one.
 const maxFaults = 1000
@@ -117,6 +121,8 @@ func (l *Log) Apply(r mailbox.Record) {
 		}
 	case mailbox.OpRemove:
 		l.remove(r)
+	case opPurge:
+		l.purge(r)
 	case mailbox.OpRestore:
 		l.move(r, r.Detail.Path)
 	}
@@ -173,6 +179,20 @@ func (l *Log) remove(r mailbox.Record) {
 	}
 	l.from(r, n)
 	n.detach()
+}
+
+// purge notes that the bytes of a superseded version are gone.
+func (l *Log) purge(r mailbox.Record) {
+	v, known := l.versions[r.Version]
+	switch n := l.nodes[v.Entry]; {
+	case !known || v.Purged:
+		l.fault(r, "version %s has no bytes to give up", r.Version)
+	case n.version == r.Version && n.inView():
+		l.fault(r, "version %s is the current one of entry %d", r.Version, v.Entry)
+	default:
+		v.Purged = true
+		l.versions[r.Version] = v
+	}
 }
 
 // from checks that an entry stands where the record found it.

@@ -44,6 +44,7 @@ func story() []mailbox.Record {
 		file(mailbox.OpReplace, 15, mailbox.VersionID{7}, "/Postausgang/Bescheid.pdf", ""), // comes back
 		file(mailbox.OpRelease, 15, mailbox.VersionID{7}, "/Postausgang/Bescheid.pdf", "/Bescheid.pdf"),
 		file(mailbox.OpRecall, 15, mailbox.VersionID{7}, "/Bescheid.pdf", ""),
+		file(opPurge, 10, first, "", ""),
 		{Operation: mailbox.OpRead, Member: 1, Entry: 13, Result: "ok"},
 		{Operation: mailbox.OpRefused, Member: 1, Entry: 13, Result: "forbidden"},
 	}
@@ -97,6 +98,7 @@ func TestCompareFinds(t *testing.T) {
 		"older":    func(s *State) { e := s.Entries[11]; e.Version = second; s.Entries[11] = e },
 		"digest":   func(s *State) { v := s.Versions[first]; v.SHA256[0]++; s.Versions[first] = v },
 		"size":     func(s *State) { v := s.Versions[first]; v.Size++; s.Versions[first] = v },
+		"purged":   func(s *State) { v := s.Versions[second]; v.Purged = true; s.Versions[second] = v },
 		"lost":     func(s *State) { delete(s.Versions, first) },
 		"renumber": func(s *State) { s.Members[1] = "0816" },
 	} {
@@ -137,7 +139,11 @@ func TestLogFaults(t *testing.T) {
 	l := NewLog()
 	l.Apply(whole[1])
 	l.Apply(whole[1])
-	if f := strings.Join(l.Faults(), " "); !strings.Contains(f, "comes after") || !strings.Contains(f, "was stored before") {
+	again := whole[18]
+	again.Sequence = 100
+	l.Apply(again)
+	l.Apply(again)
+	if f := strings.Join(l.Faults(), " "); !strings.Contains(f, "is the current one") || !strings.Contains(f, "comes after") || !strings.Contains(f, "was stored before") {
 		t.Errorf("a repeated record: %q", f)
 	}
 }
