@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	_ auth.Store = (*SQLite)(nil)
+	_ auth.Store = tables{}
 	_ auth.Tx    = (*tx)(nil)
 )
 
@@ -60,13 +60,13 @@ const (
 		WHERE id = $1`
 )
 
-func scanPerson(r *sqlite.Row, i int) auth.Person {
+func scanPerson(r tuple, i int) auth.Person {
 	return auth.Person{
 		ID: mailbox.PersonID(r.Int(i)), Name: r.Text(i + 1), Email: r.Text(i + 2), Language: r.Same(i + 3), Address: r.Text(i + 4),
 	}
 }
 
-func scanAccount(r *sqlite.Row, i int) (auth.Account, error) {
+func scanAccount(r tuple, i int) (auth.Account, error) {
 	a := auth.Account{
 		ID: mailbox.AccountID(r.Int(i)), Login: auth.Login(r.Text(i + 1)), Person: mailbox.PersonID(r.Int(i + 2)),
 		Kind: mailbox.AccountKind(r.Same(i + 3)), Layout: mailbox.Layout(r.Same(i + 4)),
@@ -83,7 +83,7 @@ func scanAccount(r *sqlite.Row, i int) (auth.Account, error) {
 	return a, nil
 }
 
-func scanHeld(r *sqlite.Row) auth.Held {
+func scanHeld(r tuple) auth.Held {
 	return auth.Held{
 		Grant: mailbox.Grant{
 			Account: mailbox.AccountID(r.Int(0)), ID: r.Int(1), Role: mailbox.Role(r.Same(2)),
@@ -98,7 +98,7 @@ func (r *reader) credentials(sql string, args ...any) ([]auth.Credentials, error
 	var all []auth.Credentials
 	var ids []mailbox.AccountID
 	at := map[mailbox.AccountID]int{}
-	err := r.each(sql, func(row *sqlite.Row) error {
+	err := r.each(sql, func(row tuple) error {
 		a, err := scanAccount(row, 0)
 		at[a.ID] = len(all)
 		ids = append(ids, a.ID)
@@ -108,7 +108,7 @@ func (r *reader) credentials(sql string, args ...any) ([]auth.Credentials, error
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	err = r.each(selectGrants, func(row *sqlite.Row) error {
+	err = r.each(selectGrants, func(row tuple) error {
 		h := scanHeld(row)
 		c := &all[at[h.Account]]
 		c.Grants = append(c.Grants, h)
@@ -121,7 +121,7 @@ func (r *reader) credentials(sql string, args ...any) ([]auth.Credentials, error
 }
 
 // Credentials finds an account by its login key.
-func (s *SQLite) Credentials(ctx context.Context, key string) (c auth.Credentials, err error) {
+func (s tables) Credentials(ctx context.Context, key string) (c auth.Credentials, err error) {
 	err = s.read(ctx, func(r *reader) error {
 		found, err := r.credentials(selectByLogin, key)
 		if err == nil && len(found) == 0 {
@@ -136,7 +136,7 @@ func (s *SQLite) Credentials(ctx context.Context, key string) (c auth.Credential
 }
 
 // ListAccounts pages through accounts by login key.
-func (s *SQLite) ListAccounts(ctx context.Context, m mailbox.MemberID, after string, limit int) (all []auth.Credentials, err error) {
+func (s tables) ListAccounts(ctx context.Context, m mailbox.MemberID, after string, limit int) (all []auth.Credentials, err error) {
 	err = s.read(ctx, func(r *reader) (err error) {
 		if m == 0 {
 			all, err = r.credentials(selectAccounts, after, int64(limit))
@@ -149,13 +149,13 @@ func (s *SQLite) ListAccounts(ctx context.Context, m mailbox.MemberID, after str
 }
 
 // UpdateAccounts runs fn in a transaction.
-func (s *SQLite) UpdateAccounts(ctx context.Context, fn func(auth.Tx) error) error {
-	return s.write(ctx, func(t *tx) error { return fn(t) })
+func (s tables) UpdateAccounts(ctx context.Context, fn func(auth.Tx) error) error {
+	return s.write(ctx, holdAccounts(), func(t *tx) error { return fn(t) })
 }
 
 // Person finds a person by id.
 func (r *reader) Person(id mailbox.PersonID) (p auth.Person, err error) {
-	found, err := r.one(selectPerson, func(row *sqlite.Row) { p = scanPerson(row, 0) }, int64(id))
+	found, err := r.one(selectPerson, func(row tuple) { p = scanPerson(row, 0) }, int64(id))
 	if err == nil && !found {
 		err = notFound("person", id)
 	}
@@ -164,7 +164,7 @@ func (r *reader) Person(id mailbox.PersonID) (p auth.Person, err error) {
 
 // PersonsByEmail gives the persons with that address, by id.
 func (r *reader) PersonsByEmail(key string) (all []auth.Person, err error) {
-	err = r.each(selectPersonsByEmail, func(row *sqlite.Row) error {
+	err = r.each(selectPersonsByEmail, func(row tuple) error {
 		all = append(all, scanPerson(row, 0))
 		return nil
 	}, key)
@@ -174,7 +174,7 @@ func (r *reader) PersonsByEmail(key string) (all []auth.Person, err error) {
 // AccountByLogin finds an account by its login key.
 func (r *reader) AccountByLogin(key string) (a auth.Account, err error) {
 	var fault error
-	found, err := r.one(selectByLogin, func(row *sqlite.Row) { a, fault = scanAccount(row, 0) }, key)
+	found, err := r.one(selectByLogin, func(row tuple) { a, fault = scanAccount(row, 0) }, key)
 	switch {
 	case err != nil:
 		return a, err
@@ -186,7 +186,7 @@ func (r *reader) AccountByLogin(key string) (a auth.Account, err error) {
 
 // Grants gives all grants of an account, by id.
 func (r *reader) Grants(id mailbox.AccountID) (all []mailbox.Grant, err error) {
-	err = r.each(selectGrants, func(row *sqlite.Row) error {
+	err = r.each(selectGrants, func(row tuple) error {
 		all = append(all, scanHeld(row).Grant)
 		return nil
 	}, list([]mailbox.AccountID{id}))
@@ -197,7 +197,7 @@ func (r *reader) Grants(id mailbox.AccountID) (all []mailbox.Grant, err error) {
 func (t *tx) PutPerson(p auth.Person) (mailbox.PersonID, error) {
 	var err error
 	if p.ID == 0 {
-		_, err = t.one(insertPerson, func(r *sqlite.Row) { p.ID = mailbox.PersonID(r.Int(0)) },
+		_, err = t.one(insertPerson, func(r tuple) { p.ID = mailbox.PersonID(r.Int(0)) },
 			p.Name, p.Email, auth.EmailKey(p.Email), p.Language, p.Address)
 	} else {
 		err = t.change("person", p.ID, updatePerson, int64(p.ID), p.Name, p.Email, auth.EmailKey(p.Email), p.Language, p.Address)
@@ -219,7 +219,7 @@ func (t *tx) PutAccount(a auth.Account) (mailbox.AccountID, error) {
 	}
 	var err error
 	if a.ID == 0 {
-		_, err = t.one(insertAccount, func(r *sqlite.Row) { a.ID = mailbox.AccountID(r.Int(0)) }, values...)
+		_, err = t.one(insertAccount, func(r tuple) { a.ID = mailbox.AccountID(r.Int(0)) }, values...)
 	} else {
 		err = t.change("account", a.ID, updateAccount, append([]any{int64(a.ID)}, values...)...)
 	}
@@ -244,7 +244,7 @@ func (t *tx) PutGrant(g mailbox.Grant) (int64, error) {
 	values := []any{int64(g.Account), string(g.Role), ref(g.Member), g.From, g.Until, g.Responsible}
 	var err error
 	if g.ID == 0 {
-		_, err = t.one(insertGrant, func(r *sqlite.Row) { g.ID = r.Int(0) }, values...)
+		_, err = t.one(insertGrant, func(r tuple) { g.ID = r.Int(0) }, values...)
 	} else {
 		err = t.change("grant", g.ID, updateGrant, append([]any{g.ID}, values...)...)
 	}

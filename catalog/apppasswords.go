@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"postfach/auth"
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -34,7 +33,7 @@ const (
 
 // access adds app passwords and one-time passwords to credentials.
 func (r *reader) access(ids []mailbox.AccountID, to func(mailbox.AccountID) *auth.Credentials) error {
-	err := r.each(selectAppPasswords, func(row *sqlite.Row) error {
+	err := r.each(selectAppPasswords, func(row tuple) error {
 		p := scanAppPassword(row)
 		c := to(p.Account)
 		c.Apps = append(c.Apps, p)
@@ -43,13 +42,13 @@ func (r *reader) access(ids []mailbox.AccountID, to func(mailbox.AccountID) *aut
 	if err != nil {
 		return err
 	}
-	return r.each(selectOneTimes, func(row *sqlite.Row) error {
+	return r.each(selectOneTimes, func(row tuple) error {
 		to(mailbox.AccountID(row.Int(0))).OneTime = scanOneTime(row)
 		return nil
 	}, list(ids))
 }
 
-func scanAppPassword(r *sqlite.Row) auth.AppPassword {
+func scanAppPassword(r tuple) auth.AppPassword {
 	p := auth.AppPassword{
 		Account: mailbox.AccountID(r.Int(0)), ID: auth.AppPasswordID(r.Int(1)), Name: r.Text(2),
 		Created: r.Time(4), Used: r.Time(5), Revoked: r.Time(6),
@@ -58,7 +57,7 @@ func scanAppPassword(r *sqlite.Row) auth.AppPassword {
 	return p
 }
 
-func scanOneTime(r *sqlite.Row) (o auth.OneTime) {
+func scanOneTime(r tuple) (o auth.OneTime) {
 	r.Into(1, o.Hash[:])
 	o.Issued, o.Expires, o.Used = r.Time(2), r.Time(3), r.Time(4)
 	return o
@@ -66,7 +65,7 @@ func scanOneTime(r *sqlite.Row) (o auth.OneTime) {
 
 // AppPasswords gives those of an account by id, revoked ones too.
 func (r *reader) AppPasswords(id mailbox.AccountID) (all []auth.AppPassword, err error) {
-	err = r.each(selectAppPasswords, func(row *sqlite.Row) error {
+	err = r.each(selectAppPasswords, func(row tuple) error {
 		all = append(all, scanAppPassword(row))
 		return nil
 	}, list([]mailbox.AccountID{id}))
@@ -78,7 +77,7 @@ func (t *tx) PutAppPassword(p auth.AppPassword) (auth.AppPasswordID, error) {
 	values := []any{int64(p.Account), p.Name, p.Hash[:], p.Created, p.Revoked}
 	var err error
 	if p.ID == 0 {
-		_, err = t.one(insertAppPassword, func(r *sqlite.Row) { p.ID = auth.AppPasswordID(r.Int(0)) }, values...)
+		_, err = t.one(insertAppPassword, func(r tuple) { p.ID = auth.AppPasswordID(r.Int(0)) }, values...)
 	} else {
 		err = t.change("app password", p.ID, updateAppPassword, append([]any{int64(p.ID)}, values...)...)
 	}
@@ -100,7 +99,7 @@ func (t *tx) UsedAppPassword(id auth.AppPasswordID, at time.Time) error {
 
 // OneTime gives the one-time password of an account.
 func (r *reader) OneTime(id mailbox.AccountID) (o auth.OneTime, err error) {
-	_, err = r.one(selectOneTimes, func(row *sqlite.Row) { o = scanOneTime(row) }, list([]mailbox.AccountID{id}))
+	_, err = r.one(selectOneTimes, func(row tuple) { o = scanOneTime(row) }, list([]mailbox.AccountID{id}))
 	return o, err
 }
 
@@ -116,7 +115,7 @@ func (t *tx) PutOneTime(id mailbox.AccountID, o auth.OneTime) error {
 }
 
 // Flow finds what a person has allowed a program.
-func (s *SQLite) Flow(ctx context.Context, id auth.FlowID) (f auth.Flow, err error) {
+func (s tables) Flow(ctx context.Context, id auth.FlowID) (f auth.Flow, err error) {
 	err = s.read(ctx, func(r *reader) (err error) {
 		f, err = r.Flow(id)
 		return err
@@ -126,7 +125,7 @@ func (s *SQLite) Flow(ctx context.Context, id auth.FlowID) (f auth.Flow, err err
 
 // Flow finds what a person has allowed a program.
 func (r *reader) Flow(id auth.FlowID) (f auth.Flow, err error) {
-	found, err := r.one(selectFlow, func(row *sqlite.Row) {
+	found, err := r.one(selectFlow, func(row tuple) {
 		f = auth.Flow{ID: id, Login: row.Text(0), Name: row.Text(1), Expires: row.Time(2), Taken: row.Time(3)}
 	}, id[:])
 	if err == nil && !found {

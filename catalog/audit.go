@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -25,14 +24,19 @@ func (s *SQLite) Append(ctx context.Context, records ...mailbox.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	return s.write(ctx, func(t *tx) error {
+	return s.write(ctx, nothing, auditing(records))
+}
+
+// auditing is the change that writes records and does nothing else.
+func auditing(records []mailbox.Record) func(*tx) error {
+	return func(t *tx) error {
 		for _, r := range records {
 			if err := t.Audit(r); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}
 }
 
 // Audit writes a record with this change. The catalog gives the sequence, and
@@ -53,7 +57,7 @@ func (t *tx) Audit(r mailbox.Record) error {
 		sha = r.SHA256[:]
 	}
 	var sequence int64
-	_, err = t.one(insertAudit, func(row *sqlite.Row) { sequence = row.Int(0) },
+	_, err = t.one(insertAudit, func(row tuple) { sequence = row.Int(0) },
 		r.Time, int64(r.Person), int64(r.Account), string(r.Role), int64(r.Member), string(r.Operation), int64(r.Place),
 		int64(r.Entry), versionRef(r.Version), sha, r.Result, r.RequestID, digest[:])
 	if err != nil {

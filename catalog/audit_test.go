@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"postfach/catalog/catalogtest"
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -23,7 +22,7 @@ func TestAuditOnlyGrows(t *testing.T) {
 		"INSERT OR REPLACE INTO audit SELECT * FROM audit", "REPLACE INTO audit_detail SELECT * FROM audit_detail",
 		"INSERT INTO audit_detail SELECT * FROM audit_detail WHERE true ON CONFLICT DO UPDATE SET detail = 'x'",
 	} {
-		err := s.write(t.Context(), func(tx *tx) error { _, err := tx.exec(sql); return err })
+		err := s.write(t.Context(), nothing, func(tx *tx) error { _, err := tx.exec(sql); return err })
 		if err == nil || !strings.Contains(err.Error(), "audit records are never") {
 			t.Errorf("%s: %v", sql, err)
 		}
@@ -38,7 +37,7 @@ func TestAuditDigest(t *testing.T) {
 	must(t, s.Append(t.Context(), r, r))
 	seen := map[string]bool{}
 	must(t, s.read(t.Context(), func(x *reader) error {
-		return x.each("SELECT a.digest, d.salt, d.detail FROM audit a JOIN audit_detail d ON d.sequence = a.sequence", func(row *sqlite.Row) error {
+		return x.each("SELECT a.digest, d.salt, d.detail FROM audit a JOIN audit_detail d ON d.sequence = a.sequence", func(row tuple) error {
 			want := detailDigest(row.Bytes(1), []byte(row.Text(2)))
 			if !bytes.Equal(row.Bytes(0), want[:]) || row.Text(2) != `{"path":"/Grüße <&>.csv"}` {
 				t.Errorf("detail %s", row.Text(2))
@@ -95,7 +94,7 @@ func TestAuditWithChange(t *testing.T) {
 	must(t, s.read(t.Context(), func(r *reader) error {
 		var records, changes int64
 		_, err := r.one(`SELECT (SELECT count(*) FROM audit), (SELECT change FROM members), (SELECT count(*) FROM audit_detail)`,
-			func(row *sqlite.Row) { records, changes = row.Int(0), row.Int(1) })
+			func(row tuple) { records, changes = row.Int(0), row.Int(1) })
 		if records != 40 || changes != 40 {
 			t.Errorf("%d records of %d changes, want 40", records, changes)
 		}

@@ -5,7 +5,6 @@ package catalog
 import (
 	"context"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 	"postfach/notify"
 )
@@ -35,7 +34,7 @@ const (
 )
 
 // scanRecipient reads account, person, address, name, language from column i on.
-func scanRecipient(r *sqlite.Row, i int) notify.Recipient {
+func scanRecipient(r tuple, i int) notify.Recipient {
 	return notify.Recipient{
 		Account: mailbox.AccountID(r.Int(i)), Person: mailbox.PersonID(r.Int(i + 1)), Address: r.Text(i + 2),
 		Name: r.Text(i + 3), Language: r.Same(i + 4),
@@ -43,7 +42,7 @@ func scanRecipient(r *sqlite.Row, i int) notify.Recipient {
 }
 
 // Backlog reads what nobody has finished telling yet.
-func (s *SQLite) Backlog(ctx context.Context, limit int) (b notify.Backlog, err error) {
+func (s tables) Backlog(ctx context.Context, limit int) (b notify.Backlog, err error) {
 	err = s.read(ctx, func(r *reader) error {
 		b = notify.Backlog{Now: r.at}
 		if b.Deliveries, err = r.openDeliveries(limit); err != nil {
@@ -59,7 +58,7 @@ func (r *reader) openDeliveries(limit int) ([]notify.Pending, error) {
 	var all []notify.Pending
 	var ids []mailbox.DeliveryID
 	at := map[mailbox.DeliveryID]int{}
-	err := r.each(selectOpenDeliveries, func(row *sqlite.Row) error {
+	err := r.each(selectOpenDeliveries, func(row tuple) error {
 		p := notify.Pending{
 			Delivery: scanDelivery(row, 0), Number: row.Text(deliveryWidth), Name: row.Text(deliveryWidth + 1),
 			Current: row.Bool(deliveryWidth + 2), Size: row.Int(deliveryWidth + 3),
@@ -77,7 +76,7 @@ func (r *reader) openDeliveries(limit int) ([]notify.Pending, error) {
 			return nil, err
 		}
 	}
-	err = r.each(selectToldAccounts, func(row *sqlite.Row) error {
+	err = r.each(selectToldAccounts, func(row tuple) error {
 		p := &all[at[mailbox.DeliveryID(row.Int(0))]]
 		p.Told = append(p.Told, mailbox.AccountID(row.Int(1)))
 		return nil
@@ -87,7 +86,7 @@ func (r *reader) openDeliveries(limit int) ([]notify.Pending, error) {
 
 func (r *reader) openAlerts(limit int) ([]notify.Alert, error) {
 	var all []notify.Alert
-	err := r.each(selectOpenAlerts, func(row *sqlite.Row) error {
+	err := r.each(selectOpenAlerts, func(row tuple) error {
 		a := notify.Alert{
 			ID: notify.AlertID(row.Int(0)),
 			Alert: mailbox.Alert{
@@ -119,10 +118,10 @@ func (r *reader) openAlerts(limit int) ([]notify.Alert, error) {
 func (r *reader) aboutAlert(a *notify.Alert) error {
 	switch a.Kind {
 	case mailbox.AlertRefused:
-		_, err := r.one(selectLastTold, func(row *sqlite.Row) { a.LastTold = row.Time(0) }, int64(a.Account), a.Signature)
+		_, err := r.one(selectLastTold, func(row tuple) { a.LastTold = row.Time(0) }, int64(a.Account), a.Signature)
 		return err
 	case mailbox.AlertRecalled:
-		return r.each(selectToldOfEntry, func(row *sqlite.Row) error {
+		return r.each(selectToldOfEntry, func(row tuple) error {
 			a.Told = append(a.Told, scanRecipient(row, 0))
 			return nil
 		}, int64(a.Entry))

@@ -38,6 +38,7 @@ type Options struct {
 // readers. Other processes may use the same file on the same machine; it must
 // not lie on a network file system. Safe for concurrent use.
 type SQLite struct {
+	tables
 	o       Options // without gaps
 	path    string
 	readers chan *sqlite.Conn
@@ -71,6 +72,7 @@ func OpenSQLite(path string, o Options) (*SQLite, error) {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	s := &SQLite{o: o, path: path}
+	s.tables = tables{s}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("catalog %s: %w", path, err)
 	}
@@ -168,11 +170,6 @@ func (s *SQLite) Close() error {
 
 var errClosed = mailbox.Wrap(mailbox.Unavailable, mailbox.ReasonCatalog, errors.New("catalog is closed"))
 
-// View runs fn over one consistent state.
-func (s *SQLite) View(ctx context.Context, fn func(mailbox.Reader) error) error {
-	return s.read(ctx, func(r *reader) error { return fn(r) })
-}
-
 // read lends a connection to fn, inside one read transaction.
 func (s *SQLite) read(ctx context.Context, fn func(*reader) error) error {
 	var c *sqlite.Conn
@@ -193,7 +190,7 @@ func (s *SQLite) read(ctx context.Context, fn func(*reader) error) error {
 		return unavailable(err)
 	}
 	defer s.endRead(c)
-	return fn(&reader{c: c, ctx: ctx, at: moment(s.o.Now), returned: s.o.Returned})
+	return fn(&reader{c: lite{c}, ctx: ctx, at: moment(s.o.Now), returned: s.o.Returned})
 }
 
 // endRead gives the view up; there is nothing to keep.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -36,7 +35,7 @@ const (
 )
 
 // scanDelivery reads deliveryColumns, from column i on.
-func scanDelivery(r *sqlite.Row, i int) mailbox.Delivery {
+func scanDelivery(r tuple, i int) mailbox.Delivery {
 	d := mailbox.Delivery{
 		ID: mailbox.DeliveryID(r.Int(i)), Member: mailbox.MemberID(r.Int(i + 1)), Entry: mailbox.EntryID(r.Int(i + 2)),
 		Direction: mailbox.Direction(r.Same(i + 4)), Time: r.Time(i + 5), Account: mailbox.AccountID(r.Int(i + 6)),
@@ -50,7 +49,7 @@ func scanDelivery(r *sqlite.Row, i int) mailbox.Delivery {
 // Deliveries gives those of an entry, newest first.
 func (r *reader) Deliveries(e mailbox.EntryID) ([]mailbox.Delivery, error) {
 	var all []mailbox.Delivery
-	err := r.each(selectDeliveries, func(row *sqlite.Row) error {
+	err := r.each(selectDeliveries, func(row tuple) error {
 		all = append(all, scanDelivery(row, 0))
 		return nil
 	}, int64(e))
@@ -59,7 +58,7 @@ func (r *reader) Deliveries(e mailbox.EntryID) ([]mailbox.Delivery, error) {
 
 // Told says whether a mail about the delivery was formed.
 func (r *reader) Told(d mailbox.DeliveryID) (told bool, err error) {
-	found, err := r.one(selectTold, func(row *sqlite.Row) { told = row.Bool(0) }, int64(d))
+	found, err := r.one(selectTold, func(row tuple) { told = row.Bool(0) }, int64(d))
 	if err == nil && !found {
 		err = notFound("delivery", d)
 	}
@@ -84,7 +83,7 @@ func (t *tx) UpdateDelivery(d mailbox.Delivery) error {
 func (r *reader) Fetch(v mailbox.VersionID, p mailbox.PersonID) (mailbox.Fetch, error) {
 	f := mailbox.Fetch{Version: v, Person: p}
 	var ranges string
-	_, err := r.one(selectFetch, func(row *sqlite.Row) { ranges, f.Complete = row.Text(0), row.Time(1) }, v[:], int64(p))
+	_, err := r.one(selectFetch, func(row tuple) { ranges, f.Complete = row.Text(0), row.Time(1) }, v[:], int64(p))
 	if err != nil || ranges == "" {
 		return f, err
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 	"postfach/notify"
 )
@@ -25,7 +24,7 @@ const (
 )
 
 // Notices lists notices, newest first.
-func (s *SQLite) Notices(ctx context.Context, states []notify.State, before notify.NoticeID, limit int) (all []notify.Record, err error) {
+func (s tables) Notices(ctx context.Context, states []notify.State, before notify.NoticeID, limit int) (all []notify.Record, err error) {
 	if len(states) == 0 {
 		states = nil
 	}
@@ -34,7 +33,7 @@ func (s *SQLite) Notices(ctx context.Context, states []notify.State, before noti
 		return nil, err
 	}
 	err = s.read(ctx, func(r *reader) error {
-		return r.each(selectNotices, func(row *sqlite.Row) error {
+		return r.each(selectNotices, func(row tuple) error {
 			all = append(all, notify.Record{
 				ID: notify.NoticeID(row.Int(0)), State: notify.State(row.Same(1)), Topic: notify.Topic(row.Same(2)),
 				Direction: mailbox.Direction(row.Same(3)), MessageID: row.Text(4), Account: mailbox.AccountID(row.Int(5)),
@@ -48,8 +47,8 @@ func (s *SQLite) Notices(ctx context.Context, states []notify.State, before noti
 }
 
 // Retry makes a failed notice due now; its three days begin again.
-func (s *SQLite) Retry(ctx context.Context, id notify.NoticeID) error {
-	return s.write(ctx, func(t *tx) error {
+func (s tables) Retry(ctx context.Context, id notify.NoticeID) error {
+	return s.write(ctx, holdNotice(id), func(t *tx) error {
 		if err := t.inState(id, notify.StateFailed); err != nil {
 			return err
 		}
@@ -59,9 +58,9 @@ func (s *SQLite) Retry(ctx context.Context, id notify.NoticeID) error {
 }
 
 // Depth counts notices for metrics and alarms.
-func (s *SQLite) Depth(ctx context.Context) (d notify.Depth, err error) {
+func (s tables) Depth(ctx context.Context) (d notify.Depth, err error) {
 	err = s.read(ctx, func(r *reader) error {
-		_, err := r.one(selectDepth, func(row *sqlite.Row) {
+		_, err := r.one(selectDepth, func(row tuple) {
 			d = notify.Depth{Queued: int(row.Int(0)), Failed: int(row.Int(1)), Oldest: row.Time(2)}
 		})
 		return err

@@ -60,7 +60,7 @@ const (
 )
 
 // scanEntry reads entryColumns, from column i on.
-func scanEntry(r *sqlite.Row, i int) mailbox.Entry {
+func scanEntry(r tuple, i int) mailbox.Entry {
 	e := mailbox.Entry{
 		ID: mailbox.EntryID(r.Int(i)), Member: mailbox.MemberID(r.Int(i + 1)), Parent: mailbox.EntryID(r.Int(i + 2)),
 		Place: mailbox.Place(r.Int(i + 3)), Folder: r.Bool(i + 4), Name: r.Text(i + 5), Side: mailbox.Side(r.Int(i + 6)),
@@ -76,7 +76,7 @@ func scanEntry(r *sqlite.Row, i int) mailbox.Entry {
 }
 
 func (r *reader) entry(sql, what string, id any, args ...any) (e mailbox.Entry, err error) {
-	found, err := r.one(sql, func(row *sqlite.Row) { e = scanEntry(row, 0) }, args...)
+	found, err := r.one(sql, func(row tuple) { e = scanEntry(row, 0) }, args...)
 	if err == nil && !found {
 		err = notFound(what, id)
 	}
@@ -85,7 +85,7 @@ func (r *reader) entry(sql, what string, id any, args ...any) (e mailbox.Entry, 
 
 func (r *reader) entries(sql string, room int, args ...any) ([]mailbox.Entry, error) {
 	all := make([]mailbox.Entry, 0, room)
-	err := r.each(sql, func(row *sqlite.Row) error {
+	err := r.each(sql, func(row tuple) error {
 		all = append(all, scanEntry(row, 0))
 		return nil
 	}, args...)
@@ -130,7 +130,7 @@ func entryValues(first int64, e *mailbox.Entry) []any {
 // InsertEntry stores e and sets its id.
 func (t *tx) InsertEntry(e *mailbox.Entry) error {
 	open := false
-	_, err := t.one(insertEntry, func(r *sqlite.Row) { e.ID, open = mailbox.EntryID(r.Int(0)), r.Bool(1) },
+	_, err := t.one(insertEntry, func(r tuple) { e.ID, open = mailbox.EntryID(r.Int(0)), r.Bool(1) },
 		entryValues(int64(e.Member), e)...)
 	if err != nil {
 		return t.twin(err, e)
@@ -142,7 +142,7 @@ func (t *tx) InsertEntry(e *mailbox.Entry) error {
 // UpdateEntry stores all of e but its id and member.
 func (t *tx) UpdateEntry(e mailbox.Entry) error {
 	open := false
-	found, err := t.one(updateEntry, func(r *sqlite.Row) { open = r.Bool(1) }, entryValues(int64(e.ID), &e)...)
+	found, err := t.one(updateEntry, func(r tuple) { open = r.Bool(1) }, entryValues(int64(e.ID), &e)...)
 	switch {
 	case err != nil:
 		return t.twin(err, &e)

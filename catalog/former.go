@@ -5,7 +5,6 @@ package catalog
 import (
 	"time"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -47,7 +46,7 @@ func (r *reader) ReplacedBy(id mailbox.EntryID) (mailbox.Entry, error) {
 // AddAuthors makes more people authors of a version.
 func (t *tx) AddAuthors(v mailbox.VersionID, people []mailbox.PersonID) error {
 	var row int64
-	found, err := t.one(selectVersRow, func(r *sqlite.Row) { row = r.Int(0) }, v[:])
+	found, err := t.one(selectVersRow, func(r tuple) { row = r.Int(0) }, v[:])
 	if err != nil {
 		return err
 	}
@@ -65,7 +64,7 @@ func (t *tx) AddAuthors(v mailbox.VersionID, people []mailbox.PersonID) error {
 // Purgeable gives versions whose bytes could be given up, oldest first.
 func (r *reader) Purgeable(m mailbox.MemberID, before time.Time, keep, limit int) ([]mailbox.Version, error) {
 	var all []mailbox.Version
-	err := r.each(selectPurgeable, func(row *sqlite.Row) error {
+	err := r.each(selectPurgeable, func(row tuple) error {
 		all = append(all, scanVersion(row, 0))
 		return nil
 	}, int64(m), before, int64(keep), int64(limit))

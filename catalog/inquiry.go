@@ -22,7 +22,7 @@ type Inquiry struct{ *reader }
 
 // Inquire runs fn over one consistent state. A long one keeps SQLite from
 // shortening its log, no more.
-func (s *SQLite) Inquire(ctx context.Context, fn func(*Inquiry) error) error {
+func (s tables) Inquire(ctx context.Context, fn func(*Inquiry) error) error {
 	return s.read(ctx, func(r *reader) error { return fn(&Inquiry{r}) })
 }
 
@@ -57,7 +57,7 @@ const selectRemoved = selectEntries + "WHERE e.member = $1 AND e.removed <> 0 OR
 func (q *Inquiry) EachEntry(m mailbox.MemberID, fn func(mailbox.Entry) error) error {
 	var c clauses
 	c.add(m != 0, "e.member = ?", int64(m))
-	return q.each(selectEntries+c.where()+"ORDER BY e.id", func(row *sqlite.Row) error { return fn(scanEntry(row, 0)) }, c.args...)
+	return q.each(selectEntries+c.where()+"ORDER BY e.id", func(row tuple) error { return fn(scanEntry(row, 0)) }, c.args...)
 }
 
 // Removed gives what was taken out of view in a mailbox, the latest first. What
@@ -72,7 +72,7 @@ func (q *Inquiry) EachVersion(m mailbox.MemberID, fn func(mailbox.Version) error
 	var c clauses
 	c.add(m != 0, "v.member = ?", int64(m))
 	return q.each("SELECT "+versionColumns+" FROM versions v"+c.where()+"ORDER BY v.row",
-		func(row *sqlite.Row) error { return fn(scanVersion(row, 0)) }, c.args...)
+		func(row tuple) error { return fn(scanVersion(row, 0)) }, c.args...)
 }
 
 // DeliveryQuery chooses deliveries; zero fields choose nothing out.
@@ -117,7 +117,7 @@ func (q *Inquiry) Facts(what DeliveryQuery, fn func(DeliveryFacts) error) error 
 	c.add(!what.Before.IsZero(), "d.time < ?", what.Before)
 	c.add(what.MailFailed, `EXISTS (SELECT 1 FROM notice_deliveries x JOIN notices n ON n.id = x.notice
 		WHERE x.delivery = d.id AND n.state = 'failed')`)
-	return q.each(selectDeliveryFacts+c.where()+factsOrder, func(row *sqlite.Row) error {
+	return q.each(selectDeliveryFacts+c.where()+factsOrder, func(row tuple) error {
 		f := DeliveryFacts{Delivery: scanDelivery(row, 0), Number: row.Same(deliveryWidth), Size: row.Int(deliveryWidth + 2),
 			Settled: row.Time(deliveryWidth + 3), Notified: row.Time(deliveryWidth + 4), Waiting: int(row.Int(deliveryWidth + 5)),
 			Failed: int(row.Int(deliveryWidth + 6)), Reply: row.Text(deliveryWidth + 7)}
@@ -165,7 +165,7 @@ func (q *Inquiry) Records(what RecordQuery, fn func(Logged) error) error {
 	if err != nil {
 		return err
 	}
-	return q.each(sql, func(row *sqlite.Row) error {
+	return q.each(sql, func(row tuple) error {
 		l, err := scanLogged(row)
 		if err != nil {
 			return err
@@ -187,7 +187,7 @@ func (q *Inquiry) narrow(what *RecordQuery) (some bool, err error) {
 	if !what.Until.IsZero() {
 		until = sqlite.Micros(what.Until)
 	}
-	_, err = q.one(selectPeriod, func(row *sqlite.Row) {
+	_, err = q.one(selectPeriod, func(row tuple) {
 		some = !row.Null(0)
 		what.After = max(what.After, row.Int(0)-1)
 		if last := row.Int(1); what.To == 0 || last < what.To {
@@ -224,7 +224,7 @@ func (what RecordQuery) statement() (string, []any, error) {
 	return sql, c.args, nil
 }
 
-func scanLogged(row *sqlite.Row) (Logged, error) {
+func scanLogged(row tuple) (Logged, error) {
 	l := Logged{Record: mailbox.Record{
 		Sequence: row.Int(0), Time: row.Time(1), Person: mailbox.PersonID(row.Int(2)), Account: mailbox.AccountID(row.Int(3)),
 		Role: mailbox.Role(row.Same(4)), Member: mailbox.MemberID(row.Int(5)), Operation: mailbox.Operation(row.Same(6)),
@@ -247,6 +247,6 @@ func scanLogged(row *sqlite.Row) (Logged, error) {
 
 // LastRecord is the sequence of the newest audit record; 0 for none.
 func (q *Inquiry) LastRecord() (last int64, err error) {
-	_, err = q.one("SELECT coalesce(max(sequence), 0) FROM audit", func(row *sqlite.Row) { last = row.Int(0) })
+	_, err = q.one("SELECT coalesce(max(sequence), 0) FROM audit", func(row tuple) { last = row.Int(0) })
 	return last, err
 }

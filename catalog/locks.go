@@ -3,7 +3,6 @@
 package catalog
 
 import (
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -27,7 +26,7 @@ const (
 // Locks gives the unexpired locks of a mailbox.
 func (r *reader) Locks(m mailbox.MemberID) ([]mailbox.Lock, error) {
 	var all []mailbox.Lock
-	err := r.each(selectLocks, func(row *sqlite.Row) error {
+	err := r.each(selectLocks, func(row tuple) error {
 		all = append(all, mailbox.Lock{
 			Token: row.Text(0), Member: mailbox.MemberID(row.Int(1)), Entry: mailbox.EntryID(row.Int(2)),
 			Account: mailbox.AccountID(row.Int(3)), Person: mailbox.PersonID(row.Int(4)), Holder: row.Text(5),
@@ -61,7 +60,7 @@ func (t *tx) DeleteLocks(tokens ...string) error {
 // Props gives the dead properties of entries; those without any are absent.
 func (r *reader) Props(ids ...mailbox.EntryID) (map[mailbox.EntryID][]mailbox.Prop, error) {
 	all := map[mailbox.EntryID][]mailbox.Prop{}
-	err := r.each(selectProps, func(row *sqlite.Row) error {
+	err := r.each(selectProps, func(row tuple) error {
 		id := mailbox.EntryID(row.Int(0))
 		all[id] = append(all[id], mailbox.Prop{Space: row.Same(1), Local: row.Same(2), XML: row.Text(3)})
 		return nil

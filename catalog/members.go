@@ -36,7 +36,7 @@ const (
 	nextAuthEpoch = "UPDATE settings SET value = value + 1 WHERE name = 'auth-epoch'"
 )
 
-func scanMember(r *sqlite.Row) mailbox.Member {
+func scanMember(r tuple) mailbox.Member {
 	m := mailbox.Member{
 		ID: mailbox.MemberID(r.Int(0)), Number: r.Text(1), Name: r.Text(2),
 		Parent: mailbox.MemberID(r.Int(3)), Successor: mailbox.MemberID(r.Int(4)),
@@ -51,7 +51,7 @@ func scanMember(r *sqlite.Row) mailbox.Member {
 
 // Member finds a member by id.
 func (r *reader) Member(id mailbox.MemberID) (m mailbox.Member, err error) {
-	found, err := r.one(selectMember, func(row *sqlite.Row) { m = scanMember(row) }, int64(id))
+	found, err := r.one(selectMember, func(row tuple) { m = scanMember(row) }, int64(id))
 	if err == nil && !found {
 		err = notFound("member", id)
 	}
@@ -60,7 +60,7 @@ func (r *reader) Member(id mailbox.MemberID) (m mailbox.Member, err error) {
 
 // MemberByNumber finds a member by its number, closed ones too.
 func (r *reader) MemberByNumber(number string) (m mailbox.Member, err error) {
-	found, err := r.one(selectMemberByNumber, func(row *sqlite.Row) { m = scanMember(row) }, number)
+	found, err := r.one(selectMemberByNumber, func(row tuple) { m = scanMember(row) }, number)
 	if err == nil && !found {
 		err = notFound("member number", number)
 	}
@@ -70,7 +70,7 @@ func (r *reader) MemberByNumber(number string) (m mailbox.Member, err error) {
 // Mailboxes lists members with their roots, by number.
 func (r *reader) Mailboxes(ids []mailbox.MemberID) ([]mailbox.Mailbox, error) {
 	var all []mailbox.Mailbox
-	scan := func(row *sqlite.Row) error {
+	scan := func(row tuple) error {
 		all = append(all, mailbox.Mailbox{Member: scanMember(row), Root: scanEntry(row, memberWidth)})
 		return nil
 	}
@@ -85,7 +85,7 @@ func (r *reader) Mailboxes(ids []mailbox.MemberID) ([]mailbox.Mailbox, error) {
 
 // CountMembers counts all members.
 func (r *reader) CountMembers() (n int, err error) {
-	_, err = r.one("SELECT count(*) FROM members", func(row *sqlite.Row) { n = int(row.Int(0)) })
+	_, err = r.one("SELECT count(*) FROM members", func(row tuple) { n = int(row.Int(0)) })
 	return n, err
 }
 
@@ -95,7 +95,7 @@ func (r *reader) SumChanges(ids []mailbox.MemberID, side mailbox.Side) (sum int6
 	if side == mailbox.AuthoritySide {
 		columns = "SELECT coalesce(sum(e.change_authority), 0), count(*)"
 	}
-	scan := func(row *sqlite.Row) { sum, n = row.Int(0), int(row.Int(1)) }
+	scan := func(row tuple) { sum, n = row.Int(0), int(row.Int(1)) }
 	if ids == nil {
 		_, err = r.one(columns+sumAll, scan)
 	} else {
@@ -106,7 +106,7 @@ func (r *reader) SumChanges(ids []mailbox.MemberID, side mailbox.Side) (sum int6
 
 // InsertMember stores a member with its root and the three fixed folders.
 func (t *tx) InsertMember(m *mailbox.Member, names mailbox.FolderNames) error {
-	_, err := t.one(insertMember, func(r *sqlite.Row) { m.ID = mailbox.MemberID(r.Int(0)) },
+	_, err := t.one(insertMember, func(r tuple) { m.ID = mailbox.MemberID(r.Int(0)) },
 		m.Number, m.Name, ref(m.Parent), ref(m.Successor), string(m.Policy), m.ClosedOn, m.Quota)
 	if sqlite.Unique(err) {
 		return mailbox.Wrap(mailbox.Exists, mailbox.ReasonExists, fmt.Errorf("member number %s was given before", m.Number))
@@ -145,7 +145,7 @@ func (t *tx) UpdateMember(m mailbox.Member) error {
 
 // NextChange gives the mailbox's next change number.
 func (t *tx) NextChange() (n int64, err error) {
-	found, err := t.one(nextChange, func(r *sqlite.Row) { n = r.Int(0) }, int64(t.member))
+	found, err := t.one(nextChange, func(r tuple) { n = r.Int(0) }, int64(t.member))
 	if err == nil && !found {
 		err = notFound("member", t.member)
 	}

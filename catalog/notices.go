@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"time"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 	"postfach/notify"
 )
 
 var (
-	_ notify.Store = (*SQLite)(nil)
-	_ notify.Desk  = (*SQLite)(nil)
+	_ notify.Store = tables{}
+	_ notify.Desk  = tables{}
 )
 
 const (
@@ -52,8 +51,8 @@ func conflict(format string, args ...any) error {
 }
 
 // Form writes all of f or nothing.
-func (s *SQLite) Form(ctx context.Context, f notify.Forming) error {
-	return s.write(ctx, func(t *tx) error {
+func (s tables) Form(ctx context.Context, f notify.Forming) error {
+	return s.write(ctx, holdForming(f), func(t *tx) error {
 		for _, n := range f.Notices {
 			if err := t.free(n); err != nil {
 				return err
@@ -88,7 +87,7 @@ func (s *SQLite) Form(ctx context.Context, f notify.Forming) error {
 // free checks that nobody was quicker with the deliveries of a notice.
 func (t *tx) free(n notify.NewNotice) error {
 	for _, d := range n.Deliveries {
-		found, err := t.one(isOpen, func(*sqlite.Row) {}, int64(d), int64(n.Recipient.Account))
+		found, err := t.one(isOpen, func(tuple) {}, int64(d), int64(n.Recipient.Account))
 		if err != nil {
 			return err
 		}
@@ -112,7 +111,7 @@ func (t *tx) insertNotice(n notify.NewNotice) error {
 		once = n.Once
 	}
 	var id int64
-	found, err := t.one(insertNotice, func(r *sqlite.Row) { id = r.Int(0) },
+	found, err := t.one(insertNotice, func(r tuple) { id = r.Int(0) },
 		n.MessageID, string(n.Topic), string(n.Direction), int64(n.Recipient.Account), address, n.Data, once, t.at)
 	if err != nil || !found { // not found: there is one with this Once
 		return err
@@ -126,19 +125,19 @@ func (t *tx) insertNotice(n notify.NewNotice) error {
 }
 
 // Claim takes the notice that is due longest.
-func (s *SQLite) Claim(ctx context.Context, lease time.Duration) (n notify.Notice, found bool, err error) {
+func (s tables) Claim(ctx context.Context, lease time.Duration) (n notify.Notice, found bool, err error) {
 	err = s.read(ctx, func(r *reader) error { // mostly there is none, and nothing to write
-		found, err = r.one("SELECT 1 "+claimable, func(*sqlite.Row) {}, r.at)
+		found, err = r.one("SELECT 1 "+claimable, func(tuple) {}, r.at)
 		return err
 	})
 	if err != nil || !found {
 		return n, false, err
 	}
-	err = s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, nothing, func(t *tx) error {
 		n = notify.Notice{}
 		var address string
 		var begun time.Time
-		found, err = t.one(claim, func(r *sqlite.Row) {
+		found, err = t.one(claim, func(r tuple) {
 			n.ID, n.MessageID, n.Topic = notify.NoticeID(r.Int(0)), r.Text(1), notify.Topic(r.Text(2))
 			n.Direction, n.Recipient.Account, address = mailbox.Direction(r.Text(3)), mailbox.AccountID(r.Int(4)), r.Text(5)
 			n.Data, n.Created, begun, n.Attempts = r.Bytes(6), r.Time(7), r.Time(8), int(r.Int(9))
@@ -157,7 +156,7 @@ func (s *SQLite) Claim(ctx context.Context, lease time.Duration) (n notify.Notic
 
 func (r *reader) noticeItems(n *notify.Notice) error {
 	look := r.onlooker()
-	return r.each(selectItems, func(row *sqlite.Row) error {
+	return r.each(selectItems, func(row tuple) error {
 		i := notify.Item{
 			Delivery: mailbox.DeliveryID(row.Int(0)), Member: mailbox.MemberID(row.Int(1)), Number: row.Text(2), Name: row.Text(3),
 		}
@@ -175,7 +174,7 @@ func (r *reader) noticeRecipient(n *notify.Notice, address string) error {
 		n.Recipient.Address, n.Entitled = address, true
 		return nil
 	}
-	found, err := r.one(selectAccountRecipient, func(row *sqlite.Row) {
+	found, err := r.one(selectAccountRecipient, func(row tuple) {
 		n.Recipient, n.Entitled = scanRecipient(row, 0), !row.Bool(5)
 	}, int64(n.Recipient.Account))
 	if err != nil || !found || !n.Entitled || n.Direction == "" {
@@ -199,7 +198,7 @@ func (r *reader) noticeRecipient(n *notify.Notice, address string) error {
 // inState refuses a notice that is in another state.
 func (t *tx) inState(id notify.NoticeID, want notify.State) error {
 	var state notify.State
-	found, err := t.one(noticeState, func(r *sqlite.Row) { state = notify.State(r.Text(0)) }, int64(id))
+	found, err := t.one(noticeState, func(r tuple) { state = notify.State(r.Text(0)) }, int64(id))
 	switch {
 	case err != nil:
 		return err
@@ -212,8 +211,8 @@ func (t *tx) inState(id notify.NoticeID, want notify.State) error {
 }
 
 // Sent ends a notice that the relay has accepted.
-func (s *SQLite) Sent(ctx context.Context, id notify.NoticeID, reply string) error {
-	return s.write(ctx, func(t *tx) error {
+func (s tables) Sent(ctx context.Context, id notify.NoticeID, reply string) error {
+	return s.write(ctx, holdNotice(id), func(t *tx) error {
 		if err := t.inState(id, notify.StateQueued); err != nil {
 			return err
 		}
@@ -223,8 +222,8 @@ func (s *SQLite) Sent(ctx context.Context, id notify.NoticeID, reply string) err
 }
 
 // Failed ends an attempt.
-func (s *SQLite) Failed(ctx context.Context, id notify.NoticeID, f notify.Failure) error {
-	return s.write(ctx, func(t *tx) error {
+func (s tables) Failed(ctx context.Context, id notify.NoticeID, f notify.Failure) error {
+	return s.write(ctx, holdNotice(id), func(t *tx) error {
 		err := t.inState(id, notify.StateQueued)
 		if err != nil {
 			return err
@@ -242,8 +241,8 @@ func (s *SQLite) Failed(ctx context.Context, id notify.NoticeID, f notify.Failur
 }
 
 // Drop ends a notice that is not to be sent; its deliveries are open again.
-func (s *SQLite) Drop(ctx context.Context, id notify.NoticeID) error {
-	return s.write(ctx, func(t *tx) error {
+func (s tables) Drop(ctx context.Context, id notify.NoticeID) error {
+	return s.write(ctx, holdNotice(id), func(t *tx) error {
 		if err := t.inState(id, notify.StateQueued); err != nil {
 			return err
 		}

@@ -5,23 +5,21 @@ package catalog
 import (
 	"context"
 	"time"
-
-	"postfach/catalog/sqlite"
 )
 
 // LastProbe gives when a probe of the scanner was last remembered; the zero
 // time for never.
-func (s *SQLite) LastProbe(ctx context.Context, name string) (at time.Time, err error) {
+func (s tables) LastProbe(ctx context.Context, name string) (at time.Time, err error) {
 	err = s.read(ctx, func(r *reader) error {
-		_, err := r.one(selectSetting, func(row *sqlite.Row) { at = row.Time(0) }, "probe:"+name)
+		_, err := r.one(selectSetting, func(row tuple) { at = row.Time(0) }, "probe:"+name)
 		return err
 	})
 	return at, err
 }
 
 // Remember keeps when a probe of the scanner was done.
-func (s *SQLite) Remember(ctx context.Context, name string, at time.Time) error {
-	return s.write(ctx, func(t *tx) error {
+func (s tables) Remember(ctx context.Context, name string, at time.Time) error {
+	return s.write(ctx, nothing, func(t *tx) error {
 		_, err := t.exec(putSetting, "probe:"+name, at)
 		return err
 	})

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -17,9 +16,22 @@ var (
 	_ mailbox.Tx     = (*tx)(nil)
 )
 
+// View runs fn over one consistent state.
+func (s tables) View(ctx context.Context, fn func(mailbox.Reader) error) error {
+	return s.read(ctx, func(r *reader) error { return fn(r) })
+}
+
+// Update runs fn in a transaction that has mailbox m to itself.
+func (s tables) Update(ctx context.Context, m mailbox.MemberID, fn func(mailbox.Tx) error) error {
+	return s.write(ctx, holdMailbox(m), func(t *tx) error {
+		t.member = m
+		return fn(t)
+	})
+}
+
 // reader looks at one consistent state.
 type reader struct {
-	c   *sqlite.Conn
+	c   conn
 	ctx context.Context // ends the work of a caller who has gone
 	at  time.Time       // the moment of this view
 
@@ -37,7 +49,7 @@ type tx struct {
 func (r *reader) Now() time.Time { return r.at }
 
 // each runs a query and calls scan for each row.
-func (r *reader) each(sql string, scan func(*sqlite.Row) error, args ...any) error {
+func (r *reader) each(sql string, scan func(tuple) error, args ...any) error {
 	if r.ctx.Err() != nil {
 		return canceled(r.ctx)
 	}
@@ -45,9 +57,9 @@ func (r *reader) each(sql string, scan func(*sqlite.Row) error, args ...any) err
 }
 
 // one runs a query for at most one row and says whether there was one.
-func (r *reader) one(sql string, scan func(*sqlite.Row), args ...any) (bool, error) {
+func (r *reader) one(sql string, scan func(tuple), args ...any) (bool, error) {
 	found := false
-	err := r.each(sql, func(row *sqlite.Row) error {
+	err := r.each(sql, func(row tuple) error {
 		found = true
 		scan(row)
 		return nil

@@ -22,8 +22,8 @@ func (s *SQLite) Ready(ctx context.Context) error {
 }
 
 // beat commits something small.
-func (s *SQLite) beat(ctx context.Context) error {
-	return s.write(ctx, func(t *tx) error {
+func (s tables) beat(ctx context.Context) error {
+	return s.write(ctx, nothing, func(t *tx) error {
 		_, err := t.exec(putSetting, "beat", t.at)
 		return err
 	})

@@ -6,7 +6,6 @@ import (
 	"context"
 	"slices"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 	"postfach/notify"
 )
@@ -39,7 +38,7 @@ func audience(d mailbox.Direction) (role mailbox.Role, responsible bool) {
 }
 
 // Recipients gives those whom a delivery in this direction is for.
-func (s *SQLite) Recipients(ctx context.Context, d mailbox.Direction, members []mailbox.MemberID) (all map[mailbox.MemberID][]notify.Recipient, err error) {
+func (s tables) Recipients(ctx context.Context, d mailbox.Direction, members []mailbox.MemberID) (all map[mailbox.MemberID][]notify.Recipient, err error) {
 	err = s.read(ctx, func(r *reader) error {
 		all, err = r.recipients(d, members)
 		return err
@@ -49,7 +48,7 @@ func (s *SQLite) Recipients(ctx context.Context, d mailbox.Direction, members []
 
 func (r *reader) recipients(d mailbox.Direction, members []mailbox.MemberID) (map[mailbox.MemberID][]notify.Recipient, error) {
 	var open []mailbox.MemberID
-	err := r.each(selectOpenMembers, func(row *sqlite.Row) error {
+	err := r.each(selectOpenMembers, func(row tuple) error {
 		open = append(open, mailbox.MemberID(row.Int(0)))
 		return nil
 	}, r.at, list(members))
@@ -63,14 +62,14 @@ func (r *reader) recipients(d mailbox.Direction, members []mailbox.MemberID) (ma
 		}
 	}
 	role, responsible := audience(d)
-	err = r.each(selectHoldersNamed, func(row *sqlite.Row) error {
+	err = r.each(selectHoldersNamed, func(row tuple) error {
 		add(mailbox.MemberID(row.Int(5)), scanRecipient(row, 0))
 		return nil
 	}, r.at, string(role), responsible, list(open))
 	if err != nil {
 		return nil, err
 	}
-	err = r.each(selectHoldersOfAll, func(row *sqlite.Row) error {
+	err = r.each(selectHoldersOfAll, func(row tuple) error {
 		who := scanRecipient(row, 0)
 		for _, m := range open {
 			add(m, who)
@@ -81,9 +80,9 @@ func (r *reader) recipients(d mailbox.Direction, members []mailbox.MemberID) (ma
 }
 
 // Operators gives the accounts with an operator grant in force.
-func (s *SQLite) Operators(ctx context.Context) (all []notify.Recipient, err error) {
+func (s tables) Operators(ctx context.Context) (all []notify.Recipient, err error) {
 	err = s.read(ctx, func(r *reader) error {
-		return r.each(selectOperators, func(row *sqlite.Row) error {
+		return r.each(selectOperators, func(row tuple) error {
 			all = append(all, scanRecipient(row, 0))
 			return nil
 		}, r.at)

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 
 	"postfach/auth"
-	"postfach/catalog/sqlite"
 )
 
 const (
@@ -27,16 +26,16 @@ const (
 )
 
 // AuthEpoch grows with everything that a sign-in depends on.
-func (s *SQLite) AuthEpoch(ctx context.Context) (n int64, err error) {
+func (s tables) AuthEpoch(ctx context.Context) (n int64, err error) {
 	err = s.read(ctx, func(r *reader) error {
-		_, err := r.one(selectSetting, func(row *sqlite.Row) { n = row.Int(0) }, authEpoch)
+		_, err := r.one(selectSetting, func(row tuple) { n = row.Int(0) }, authEpoch)
 		return err
 	})
 	return n, err
 }
 
 // AuthSecret gives the installation's key, making it at the first call.
-func (s *SQLite) AuthSecret(ctx context.Context) (secret [32]byte, err error) {
+func (s tables) AuthSecret(ctx context.Context) (secret [32]byte, err error) {
 	found := false
 	err = s.read(ctx, func(r *reader) error {
 		found, err = r.secret(&secret)
@@ -45,7 +44,7 @@ func (s *SQLite) AuthSecret(ctx context.Context) (secret [32]byte, err error) {
 	if err != nil || found {
 		return secret, err
 	}
-	err = s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, nothing, func(t *tx) error {
 		var fresh [32]byte
 		rand.Read(fresh[:]) // never fails
 		if _, err := t.exec(firstSetting, authSecret, fresh[:]); err != nil {
@@ -58,11 +57,11 @@ func (s *SQLite) AuthSecret(ctx context.Context) (secret [32]byte, err error) {
 }
 
 func (r *reader) secret(to *[32]byte) (bool, error) {
-	return r.one(selectSetting, func(row *sqlite.Row) { row.Into(0, to[:]) }, authSecret)
+	return r.one(selectSetting, func(row tuple) { row.Into(0, to[:]) }, authSecret)
 }
 
 // Attempts gives the failed sign-ins under a key.
-func (s *SQLite) Attempts(ctx context.Context, key auth.AttemptKey) (a auth.Attempts, err error) {
+func (s tables) Attempts(ctx context.Context, key auth.AttemptKey) (a auth.Attempts, err error) {
 	err = s.read(ctx, func(r *reader) (err error) {
 		a, err = r.Attempts(key)
 		return err
@@ -72,7 +71,7 @@ func (s *SQLite) Attempts(ctx context.Context, key auth.AttemptKey) (a auth.Atte
 
 // Attempts gives the failed sign-ins under a key, unless they have expired.
 func (r *reader) Attempts(key auth.AttemptKey) (a auth.Attempts, err error) {
-	_, err = r.one(selectAttempts, func(row *sqlite.Row) {
+	_, err = r.one(selectAttempts, func(row tuple) {
 		wrong := row.Bytes(0)
 		for ; len(wrong) >= len(auth.Digest{}); wrong = wrong[len(auth.Digest{}):] {
 			a.Wrong = append(a.Wrong, auth.Digest(wrong[:len(auth.Digest{})]))

@@ -271,7 +271,7 @@ func TestViewGivenUp(t *testing.T) {
 // oldest make room.
 func TestAttemptsBounded(t *testing.T) {
 	s := openTest(t)
-	must(t, s.write(t.Context(), func(tx *tx) error {
+	must(t, s.write(t.Context(), nothing, func(tx *tx) error {
 		_, err := tx.exec(`INSERT INTO attempts (subject, network, wrong, count, paused, last)
 			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) SELECT randomblob(16), i, x'', 1, 0, $2 + i FROM n`,
 			int64(auth.MaxAttempts), tx.at.Add(-time.Hour))
@@ -281,7 +281,7 @@ func TestAttemptsBounded(t *testing.T) {
 	must(t, s.UpdateAccounts(t.Context(), func(tx auth.Tx) error { return tx.PutAttempts(key, auth.Attempts{Count: 1, Last: tx.Now()}) }))
 	must(t, s.read(t.Context(), func(r *reader) error {
 		var n, oldest int64
-		_, err := r.one("SELECT count(*), min(CAST(network AS INTEGER)) FROM attempts WHERE subject <> $1", func(row *sqlite.Row) { n, oldest = row.Int(0), row.Int(1) }, key.Subject[:])
+		_, err := r.one("SELECT count(*), min(CAST(network AS INTEGER)) FROM attempts WHERE subject <> $1", func(row tuple) { n, oldest = row.Int(0), row.Int(1) }, key.Subject[:])
 		if n != auth.MaxAttempts-1 || oldest != 2 {
 			t.Errorf("%d others, the oldest %d", n, oldest)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -40,7 +39,7 @@ const (
 )
 
 // scanVersion reads versionColumns, from column i on.
-func scanVersion(r *sqlite.Row, i int) mailbox.Version {
+func scanVersion(r tuple, i int) mailbox.Version {
 	v := mailbox.Version{
 		Entry: mailbox.EntryID(r.Int(i + 1)), Size: r.Int(i + 5), SHA1: r.Bytes(i + 7), MD5: r.Bytes(i + 8),
 		Account: mailbox.AccountID(r.Int(i + 9)), Person: mailbox.PersonID(r.Int(i + 10)), Side: mailbox.Side(r.Int(i + 11)),
@@ -56,7 +55,7 @@ func scanVersion(r *sqlite.Row, i int) mailbox.Version {
 
 // Version finds a version by id.
 func (r *reader) Version(id mailbox.VersionID) (v mailbox.Version, err error) {
-	found, err := r.one(selectVersion, func(row *sqlite.Row) { v = scanVersion(row, 0) }, id[:])
+	found, err := r.one(selectVersion, func(row tuple) { v = scanVersion(row, 0) }, id[:])
 	if err == nil && !found {
 		err = notFound("version", id)
 	}
@@ -67,7 +66,7 @@ func (r *reader) Version(id mailbox.VersionID) (v mailbox.Version, err error) {
 // it replaced and so on.
 func (r *reader) Versions(id mailbox.EntryID) ([]mailbox.Version, error) {
 	var all []mailbox.Version
-	err := r.each(selectVersions, func(row *sqlite.Row) error {
+	err := r.each(selectVersions, func(row tuple) error {
 		all = append(all, scanVersion(row, 0))
 		return nil
 	}, int64(id))
@@ -77,7 +76,7 @@ func (r *reader) Versions(id mailbox.EntryID) ([]mailbox.Version, error) {
 // Authors gives everybody whose work a version is.
 func (r *reader) Authors(id mailbox.VersionID) ([]mailbox.PersonID, error) {
 	var all []mailbox.PersonID
-	err := r.each(selectAuthors, func(row *sqlite.Row) error {
+	err := r.each(selectAuthors, func(row tuple) error {
 		all = append(all, mailbox.PersonID(row.Int(0)))
 		return nil
 	}, id[:])
@@ -91,7 +90,7 @@ func (r *reader) Authors(id mailbox.VersionID) ([]mailbox.PersonID, error) {
 // mailbox's outbox, oldest first.
 func (r *reader) OutboxTwins(m mailbox.MemberID, sha [32]byte) ([]mailbox.VersionID, error) {
 	var all []mailbox.VersionID
-	err := r.each(selectOutboxTwins, func(row *sqlite.Row) error {
+	err := r.each(selectOutboxTwins, func(row tuple) error {
 		var id mailbox.VersionID
 		row.Into(0, id[:])
 		all = append(all, id)
@@ -102,7 +101,7 @@ func (r *reader) OutboxTwins(m mailbox.MemberID, sha [32]byte) ([]mailbox.Versio
 
 // TakenOverTwin gives the newest version with these bytes that was taken over.
 func (r *reader) TakenOverTwin(m mailbox.MemberID, sha [32]byte) (id mailbox.VersionID, err error) {
-	found, err := r.one(selectTakenOverTwin, func(row *sqlite.Row) { row.Into(0, id[:]) }, int64(m), sha[:])
+	found, err := r.one(selectTakenOverTwin, func(row tuple) { row.Into(0, id[:]) }, int64(m), sha[:])
 	if err == nil && !found {
 		err = notFound("taken-over twin in mailbox", m)
 	}
@@ -110,12 +109,12 @@ func (r *reader) TakenOverTwin(m mailbox.MemberID, sha [32]byte) (id mailbox.Ver
 }
 
 // Committed looks up the outcome of an upload.
-func (s *SQLite) Committed(ctx context.Context, v mailbox.VersionID) (found bool, err error) {
+func (s tables) Committed(ctx context.Context, v mailbox.VersionID) (found bool, err error) {
 	if err := s.settle(ctx); err != nil {
 		return false, err
 	}
 	err = s.read(ctx, func(r *reader) error {
-		found, err = r.one(versionExists, func(*sqlite.Row) {}, v[:])
+		found, err = r.one(versionExists, func(tuple) {}, v[:])
 		return err
 	})
 	return found, err
@@ -142,7 +141,7 @@ func (t *tx) InsertVersion(v mailbox.Version, authors []mailbox.PersonID, oldest
 		blob = v.Blob.Version[:]
 	}
 	var row int64
-	found, err := t.one(insertVersion, func(r *sqlite.Row) { row = r.Int(0) },
+	found, err := t.one(insertVersion, func(r tuple) { row = r.Int(0) },
 		v.ID[:], int64(v.Entry), v.Blob.Member, v.Blob.Folder, blob, v.Size, v.SHA256[:], v.SHA1, v.MD5, int64(v.Account),
 		int64(v.Person), int64(v.Side), v.Time, v.Engine, v.Database, v.Seen, int64(mailbox.Outbox))
 	if err != nil {

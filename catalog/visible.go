@@ -3,7 +3,6 @@
 package catalog
 
 import (
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -37,7 +36,7 @@ func (o *onlooker) at(id mailbox.EntryID) (standing, error) {
 	var s standing
 	var name string
 	removed := false
-	found, err := o.r.one(selectStanding, func(row *sqlite.Row) {
+	found, err := o.r.one(selectStanding, func(row tuple) {
 		s.parent, s.place = mailbox.EntryID(row.Int(0)), mailbox.Place(row.Int(1))
 		name, removed = row.Text(2), row.Int(3) != 0
 	}, int64(id))

@@ -54,18 +54,10 @@ func openWriter(path string, o Options) (*writer, error) {
 	return &writer{conn: c, o: o, done: make(chan struct{}), begun: time.Now()}, nil
 }
 
-// Update runs fn in a transaction. There is one writer, so every mailbox is
-// held, not only m.
-func (s *SQLite) Update(ctx context.Context, m mailbox.MemberID, fn func(mailbox.Tx) error) error {
-	return s.write(ctx, func(t *tx) error {
-		t.member = m
-		return fn(t)
-	})
-}
-
 // write hands fn to the writer and waits for the commit. A context that ends
 // before fn has begun takes it back; afterwards the outcome is waited for.
-func (s *SQLite) write(ctx context.Context, fn func(*tx) error) error {
+// There is one writer, so everything is held, whatever the hold.
+func (s *SQLite) write(ctx context.Context, _ hold, fn func(*tx) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan error, 1)}
 	if err := s.enqueue(ctx, j); err != nil {
 		return err
@@ -219,7 +211,7 @@ func (w *writer) call(j *job) (err error) {
 			err = fmt.Errorf("change panicked: %v", p)
 		}
 	}()
-	t := &tx{reader: reader{c: w.conn, ctx: context.WithoutCancel(j.ctx), at: moment(w.o.Now), returned: w.o.Returned}}
+	t := &tx{reader: reader{c: lite{w.conn}, ctx: context.WithoutCancel(j.ctx), at: moment(w.o.Now), returned: w.o.Returned}}
 	if err := j.fn(t); err != nil {
 		return err
 	}
