@@ -61,7 +61,9 @@ type S3Encryption struct {
 	KeyID string // of kms; "" means the bucket's
 }
 
-// S3Retention locks every blob against deletion, in a bucket with object lock.
+// S3Retention locks every blob against deletion, in a bucket with object lock. A
+// bucket that locks by a rule of its own needs it too: servers then want
+// checksums, which are sent only with it.
 type S3Retention struct {
 	Mode string        // "", "governance" or "compliance"
 	For  time.Duration // from the upload on

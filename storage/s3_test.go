@@ -82,6 +82,7 @@ func TestS3(t *testing.T) {
 		{"a bucket with object lock", s3Locked},
 		{"one bucket, two installations", s3Neighbours},
 		{"access keys", s3AccessKeys},
+		{"uploads cross deletions", s3Crossing},
 		{"other bytes than those described are refused", s3OtherBytes},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.run(t, server) })
@@ -418,6 +419,25 @@ func s3AccessKeys(t *testing.T, server *minio.Server) {
 	if err := absent.Walk(t.Context(), func(BlobInfo) error { return nil }); mailbox.KindOf(err) != mailbox.Unavailable {
 		t.Errorf("walk without a bucket: %v", err)
 	}
+}
+
+// s3Crossing: MinIO takes empty folders away while keys are made in them.
+func s3Crossing(t *testing.T, server *minio.Server) {
+	s := openS3(t, server, nil)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 150 {
+				key := storagetest.Key()
+				err := storeS3(t.Context(), s, key, []byte("kurz"), storagetest.Describe([]byte("kurz")))
+				if err = errors.Join(err, s.Remove(t.Context(), key)); err != nil {
+					t.Errorf("upload %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // s3OtherBytes: the server itself compares what arrives with what was hashed

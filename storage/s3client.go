@@ -23,6 +23,7 @@ const (
 	tries       = 3
 	dialLimit   = 5 * time.Second
 	wireBuffer  = 64 << 10
+	crossPause  = 20 * time.Millisecond
 	idleHandoff = 5 * time.Second // idle connections end this much before they would count as stalled
 )
 
@@ -135,6 +136,7 @@ const (
 	codeNoKey     = "NoSuchKey"
 	codeNoUpload  = "NoSuchUpload"
 	codeBadRange  = "InvalidRange"
+	codeDenied    = "AccessDenied"
 	codeDiskFull  = "XMinioStorageFull"
 	codeQuotaFull = "QuotaExceeded"
 )

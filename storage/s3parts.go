@@ -140,7 +140,9 @@ func (m *parts) begin() error {
 // is remembered.
 func (m *parts) initiate() (id string, err error) {
 	meta := besideMeta(m.mark)
-	meta["x-amz-checksum-algorithm"] = "SHA256"
+	if m.s3.locks() {
+		meta["x-amz-checksum-algorithm"] = "SHA256"
+	}
 	for try := range tries {
 		if id, err = m.s3.once.NewMultipartUpload(m.ctx, m.s3.o.Bucket, m.object, m.s3.settings(meta, true)); err == nil && id != "" {
 			return id, nil
@@ -175,9 +177,13 @@ func (m *parts) send(index int, n int64) error {
 		return refusal("storage: read spool", err)
 	}
 	sum := h.Sum(nil)
-	check := base64.StdEncoding.EncodeToString(sum)
-	part, err := m.s3.core.PutObjectPart(m.ctx, m.s3.o.Bucket, m.object, m.id, index+1, section, n, minio.PutObjectPartOptions{
-		Sha256Hex: hex.EncodeToString(sum), DisableContentSha256: true, CustomHeader: http.Header{"X-Amz-Checksum-Sha256": {check}}})
+	o := minio.PutObjectPartOptions{Sha256Hex: hex.EncodeToString(sum), DisableContentSha256: true}
+	check := ""
+	if m.s3.locks() {
+		check = base64.StdEncoding.EncodeToString(sum)
+		o.CustomHeader = http.Header{checksumHeader: {check}}
+	}
+	part, err := m.s3.core.PutObjectPart(m.ctx, m.s3.o.Bucket, m.object, m.id, index+1, section, n, o)
 	if err == nil && part.ETag == "" {
 		err = errors.New("an answer that is none of S3")
 	}
@@ -217,7 +223,11 @@ func (m *parts) complete(ctx context.Context, d mailbox.Description) error {
 	m.mu.Unlock()
 	var o minio.PutObjectOptions
 	o.SetMatchETagExcept("*")
-	done, err := m.s3.core.CompleteMultipartUpload(ctx, m.s3.o.Bucket, m.object, m.id, m.sent, o)
+	var done minio.UploadInfo
+	err = patiently(ctx, func() (err error) {
+		done, err = m.s3.core.CompleteMultipartUpload(ctx, m.s3.o.Bucket, m.object, m.id, m.sent, o)
+		return err
+	})
 	if err == nil && done.ETag == "" {
 		err = errors.New("an answer that is none of S3")
 	}

@@ -17,9 +17,12 @@ import (
 	"postfach/mailbox"
 )
 
-// checksumHeader makes the server compare a body with its digest, and is what
-// S3 wants to see before it locks an object.
-const checksumHeader = "x-amz-checksum-sha256"
+// checksumHeader is what S3 wants to see before it locks an object. That bodies
+// are compared with their digests does not need it: the signature covers them.
+const checksumHeader = "X-Amz-Checksum-Sha256"
+
+// locks says whether blobs are locked.
+func (s *S3) locks() bool { return s.o.Retention.Mode != "" }
 
 // settings are how an object is stored. A blob or a description is locked for
 // the retention time, an intent is not.
@@ -37,9 +40,15 @@ func (s *S3) settings(meta map[string]string, locked bool) minio.PutObjectOption
 // the request is repeated.
 func (s *S3) put(ctx context.Context, object string, body io.ReadSeeker, size int64, sum [32]byte, o minio.PutObjectOptions) (minio.UploadInfo, error) {
 	mark := o.UserMetadata[metaMark]
-	o.UserMetadata[checksumHeader] = base64.StdEncoding.EncodeToString(sum[:])
+	if s.locks() {
+		o.UserMetadata[checksumHeader] = base64.StdEncoding.EncodeToString(sum[:])
+	}
 	o.SetMatchETagExcept("*")
-	done, err := s.core.PutObject(ctx, s.o.Bucket, object, body, size, "", hex.EncodeToString(sum[:]), o)
+	var done minio.UploadInfo
+	err := patiently(ctx, func() (err error) {
+		done, err = s.core.PutObject(ctx, s.o.Bucket, object, body, size, "", hex.EncodeToString(sum[:]), o)
+		return err
+	})
 	if err == nil && done.ETag != "" {
 		return done, nil
 	}
@@ -58,6 +67,24 @@ func (s *S3) put(ctx context.Context, object string, body io.ReadSeeker, size in
 		return done, fault("key %s is in use: %w", object, err)
 	}
 	return done, notStored("storage: put "+object, err)
+}
+
+// patiently asks again when a new key crossed the deletion of the last object
+// of its folder: MinIO clears the folder away and calls that a lack of rights,
+// or a missing key. A real lack of rights is only told a little later.
+func patiently(ctx context.Context, make func() error) error {
+	for try := range tries {
+		err := make()
+		if code := s3Code(err); code != codeDenied && code != codeNoKey {
+			return err
+		}
+		select {
+		case <-time.After(crossPause << try):
+		case <-ctx.Done():
+			return err
+		}
+	}
+	return make()
 }
 
 // notStored is the error of an object that is known not to be there; absence is
@@ -121,7 +148,7 @@ func (s *S3) drop(ctx context.Context, object, version string) error {
 // others have their own words for it.
 func locked(err error) bool {
 	switch s3Code(err) {
-	case "AccessDenied", "InvalidRequest", "ObjectLocked":
+	case codeDenied, "InvalidRequest", "ObjectLocked":
 		return true
 	}
 	return false
