@@ -164,8 +164,9 @@ func FuzzReadTable(f *testing.F) {
 			t.Fatal(err)
 		}
 		lines := bytes.Count(data, []byte("\n")) + bytes.Count(data, []byte("\r")) + 1
+		quoted := bytes.Contains(data, []byte("%!")) // a fault quotes what stands in the file
 		for _, f := range faults {
-			if f.Line < 1 || f.Line > lines || f.In("de") == "" || strings.Contains(f.Error(), "%!") {
+			if f.Line < 1 || f.Line > lines || f.In("de") == "" || !quoted && strings.Contains(f.Error(), "%!") {
 				t.Fatalf("fault %+v of %d lines", f, lines)
 			}
 		}
