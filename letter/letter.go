@@ -18,8 +18,9 @@ import (
 
 // Sender is who sends the letters.
 type Sender struct {
-	Name    string // the authority's, in the head and above the address
-	Contact string // whom to ask
+	Name     string // the authority's, in the head and above the address
+	Contact  string // whom to ask
+	Language string // of the list: "en", else German
 }
 
 // Letter is one page.

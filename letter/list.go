@@ -18,10 +18,9 @@ const (
 // listColumns are where the columns begin, in mm, and how wide they are.
 var listColumns = []struct{ x, width float64 }{{15, 11}, {27, 44}, {72, 42}, {115, 30}, {146, 38}, {186, 14}}
 
-// list writes the pages for whoever fills the envelopes, in the language of
-// the first letter.
+// list writes the pages for whoever fills the envelopes.
 func (d *document) list(letters []Letter) {
-	t := texts[letters[0].Language == "en"]
+	t := texts[d.sender.Language == "en"]
 	for i, l := range letters {
 		if i%listRows == 0 {
 			d.listPage(len(letters), l, t)

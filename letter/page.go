@@ -210,7 +210,6 @@ var texts = map[bool]text{
 		letters:  "Capitals and dashes do not matter in the one-time password. It holds none of the characters 0, O, 1, I, B, S, V and Z. Programs such as a network drive can be connected with your own password only.",
 		opened:   "Was the envelope damaged, or has the one-time password been used already? Then please contact us at once: %s",
 		unsigned: "This letter was made by machine and is valid without a signature. The one-time password is stored nowhere; if the letter gets lost, you will receive another.",
-		// The list is for the authority's own people.
 		listTitle: "Check list – do not send", listHint: "%d letters of %s, in the order of the pages. This list holds no passwords.",
 		number: "Page", mailbox: "Mailbox", name: "Person", address: "Address", done: "in envelope",
 		day: func(t time.Time) string { return t.Format("2 January 2006") },

@@ -119,7 +119,7 @@ func (a *app) writeLetters(file string, planned []auth.Letter) error {
 	for i, p := range planned {
 		letters[i] = a.letterOf(p)
 	}
-	sender := letter.Sender{Name: a.cfg.Authority.Name, Contact: a.cfg.Authority.ServiceContact}
+	sender := letter.Sender{Name: a.cfg.Authority.Name, Contact: a.cfg.Authority.ServiceContact, Language: a.cfg.Authority.Language}
 	if err := letter.Write(&pdf, sender, letters, len(letters) > 1); err != nil {
 		return err
 	}
