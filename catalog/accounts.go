@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"postfach/auth"
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -40,14 +39,15 @@ const (
 
 	insertAccount = `INSERT INTO accounts (login, login_key, person, kind, layout, password, former, password_changed,
 			disabled, created, networks, release_direct, no_dav_password)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		ON CONFLICT (login_key) DO NOTHING RETURNING id`
 	updateAccount = `UPDATE accounts SET login = $2, login_key = $3, person = $4, kind = $5, layout = $6, password = $7,
 			former = $8, password_changed = $9, disabled = $10, created = $11, networks = $12, release_direct = $13,
 			no_dav_password = $14
 		WHERE id = $1`
 	// putLoginKey changes nothing when the key was given to another account.
 	putLoginKey = `INSERT INTO login_keys (login_key, account) VALUES ($1, $2)
-		ON CONFLICT (login_key) DO UPDATE SET account = $2 WHERE account = $2`
+		ON CONFLICT (login_key) DO UPDATE SET account = $2 WHERE login_keys.account = $2`
 
 	selectGrants = `SELECT g.account, g.id, g.role, g.member, m.number, g.valid_from, g.valid_until, g.responsible,
 			m.closed_on
@@ -217,26 +217,25 @@ func (t *tx) PutAccount(a auth.Account) (mailbox.AccountID, error) {
 		string(a.Former), a.PasswordChanged, a.Disabled, a.Created, strings.Join(networks, " "), a.ReleaseDirect,
 		a.NoDAVPassword,
 	}
+	free, fresh := true, a.ID == 0
 	var err error
-	if a.ID == 0 {
-		_, err = t.one(insertAccount, func(r tuple) { a.ID = mailbox.AccountID(r.Int(0)) }, values...)
-	} else {
+	if fresh {
+		free, err = t.one(insertAccount, func(r tuple) { a.ID = mailbox.AccountID(r.Int(0)) }, values...)
+	}
+	if err == nil && free {
+		var n int64
+		n, err = t.exec(putLoginKey, a.Login.Key(), int64(a.ID))
+		free = n > 0
+	}
+	switch {
+	case err != nil:
+		return 0, err
+	case !free:
+		return 0, mailbox.Wrap(mailbox.Exists, mailbox.ReasonExists, fmt.Errorf("login %s was given before", a.Login))
+	case !fresh:
 		err = t.change("account", a.ID, updateAccount, append([]any{int64(a.ID)}, values...)...)
 	}
-	taken := mailbox.Wrap(mailbox.Exists, mailbox.ReasonExists, fmt.Errorf("login %s was given before", a.Login))
-	if sqlite.Unique(err) {
-		return 0, taken
-	}
-	if err != nil {
-		return 0, err
-	}
-	if n, err := t.exec(putLoginKey, a.Login.Key(), int64(a.ID)); err != nil || n == 0 {
-		if err == nil {
-			err = taken
-		}
-		return 0, err
-	}
-	return a.ID, t.signInsChanged(nil)
+	return a.ID, t.signInsChanged(err)
 }
 
 // PutGrant stores all of g but Number; id 0 makes a new one.
@@ -254,7 +253,7 @@ func (t *tx) PutGrant(g mailbox.Grant) (int64, error) {
 // signInsChanged moves the epoch after a change that went well.
 func (t *tx) signInsChanged(err error) error {
 	if err == nil {
-		_, err = t.exec(nextAuthEpoch)
+		err = t.later(nextAuthEpoch)
 	}
 	return err
 }

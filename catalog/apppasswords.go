@@ -86,15 +86,14 @@ func (t *tx) PutAppPassword(p auth.AppPassword) (auth.AppPasswordID, error) {
 
 // DeleteAppPassword removes one for good.
 func (t *tx) DeleteAppPassword(id auth.AppPasswordID) error {
-	_, err := t.exec(deleteAppPassword, int64(id))
+	err := t.later(deleteAppPassword, int64(id))
 	return t.signInsChanged(err)
 }
 
 // UsedAppPassword notes a use, unless a later one is noted. One that was
 // removed meanwhile needs none.
 func (t *tx) UsedAppPassword(id auth.AppPasswordID, at time.Time) error {
-	_, err := t.exec(usedAppPassword, int64(id), at)
-	return err
+	return t.later(usedAppPassword, int64(id), at)
 }
 
 // OneTime gives the one-time password of an account.
@@ -107,9 +106,9 @@ func (r *reader) OneTime(id mailbox.AccountID) (o auth.OneTime, err error) {
 func (t *tx) PutOneTime(id mailbox.AccountID, o auth.OneTime) error {
 	var err error
 	if o.IsZero() {
-		_, err = t.exec(deleteOneTime, int64(id))
+		err = t.later(deleteOneTime, int64(id))
 	} else {
-		_, err = t.exec(putOneTime, int64(id), o.Hash[:], o.Issued, o.Expires, o.Used)
+		err = t.later(putOneTime, int64(id), o.Hash[:], o.Issued, o.Expires, o.Used)
 	}
 	return t.signInsChanged(err)
 }
@@ -136,9 +135,8 @@ func (r *reader) Flow(id auth.FlowID) (f auth.Flow, err error) {
 
 // PutFlow stores f and removes those that have expired.
 func (t *tx) PutFlow(f auth.Flow) error {
-	if _, err := t.exec(expiredFlows, t.at); err != nil {
+	if err := t.later(expiredFlows, t.at); err != nil {
 		return err
 	}
-	_, err := t.exec(putFlow, f.ID[:], f.Login, f.Name, f.Expires, f.Taken)
-	return err
+	return t.later(putFlow, f.ID[:], f.Login, f.Name, f.Expires, f.Taken)
 }

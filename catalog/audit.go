@@ -15,8 +15,9 @@ import (
 const (
 	insertAudit = `INSERT INTO audit (time, person, account, role, member, operation, place, entry, version, sha256,
 			result, request_id, digest)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING sequence`
-	insertDetail = "INSERT INTO audit_detail (sequence, salt, detail) VALUES ($1, $2, $3)"
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+	// insertDetail belongs to the row that was inserted last.
+	insertDetail = "INSERT INTO audit_detail (sequence, salt, detail) VALUES (last_insert_rowid(), $1, $2)"
 )
 
 // Append writes audit records that belong to no change.
@@ -56,15 +57,12 @@ func (t *tx) Audit(r mailbox.Record) error {
 	if r.SHA256 != [32]byte{} {
 		sha = r.SHA256[:]
 	}
-	var sequence int64
-	_, err = t.one(insertAudit, func(row tuple) { sequence = row.Int(0) },
-		r.Time, int64(r.Person), int64(r.Account), string(r.Role), int64(r.Member), string(r.Operation), int64(r.Place),
+	err = t.later(insertAudit, r.Time, int64(r.Person), int64(r.Account), string(r.Role), int64(r.Member), string(r.Operation), int64(r.Place),
 		int64(r.Entry), versionRef(r.Version), sha, r.Result, r.RequestID, digest[:])
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(insertDetail, sequence, salt[:], string(detail))
-	return err
+	return t.later(insertDetail, salt[:], string(detail))
 }
 
 func encodeDetail(d mailbox.Detail) ([]byte, error) {

@@ -104,7 +104,6 @@ func (t *tx) PutFetch(f mailbox.Fetch) error {
 
 // InsertAlert stores what somebody must be told beside deliveries.
 func (t *tx) InsertAlert(a mailbox.Alert) error {
-	_, err := t.exec(insertAlert, string(a.Kind), int64(a.Member), int64(a.Account), int64(a.Entry), versionRef(a.Version),
+	return t.later(insertAlert, string(a.Kind), int64(a.Member), int64(a.Account), int64(a.Entry), versionRef(a.Version),
 		a.Signature, a.Time)
-	return err
 }

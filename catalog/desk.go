@@ -15,7 +15,7 @@ const (
 			coalesce(p.email, n.address), n.created, CASE WHEN n.state = 'queued' THEN n.due ELSE 0 END, n.ended,
 			n.attempts, n.reply, (SELECT count(*) FROM notice_deliveries x WHERE x.notice = n.id)
 		FROM notices n LEFT JOIN accounts a ON a.id = n.account LEFT JOIN persons p ON p.id = a.person
-		WHERE ($1 = 'null' OR n.state IN (SELECT value FROM json_each($1))) AND ($2 = 0 OR n.id < $2)
+		WHERE ($1 = '[]' OR n.state IN (SELECT CAST(value AS TEXT) FROM json_each($1))) AND (CAST($2 AS BIGINT) = 0 OR n.id < $2)
 		ORDER BY n.id DESC LIMIT $3`
 	retryNotice = `UPDATE notices SET state = 'queued', due = $2, begun = $2, held_until = 0, ended = 0 WHERE id = $1`
 	selectDepth = `SELECT count(CASE WHEN state = 'queued' THEN 1 END), count(CASE WHEN state = 'failed' THEN 1 END),
@@ -25,8 +25,8 @@ const (
 
 // Notices lists notices, newest first.
 func (s tables) Notices(ctx context.Context, states []notify.State, before notify.NoticeID, limit int) (all []notify.Record, err error) {
-	if len(states) == 0 {
-		states = nil
+	if states == nil {
+		states = []notify.State{}
 	}
 	wanted, err := json.Marshal(states)
 	if err != nil {
@@ -52,8 +52,7 @@ func (s tables) Retry(ctx context.Context, id notify.NoticeID) error {
 		if err := t.inState(id, notify.StateFailed); err != nil {
 			return err
 		}
-		_, err := t.exec(retryNotice, int64(id), t.at)
-		return err
+		return t.later(retryNotice, int64(id), t.at)
 	})
 }
 

@@ -5,7 +5,6 @@ package catalog
 import (
 	"time"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -29,7 +28,7 @@ const (
 	below = `WITH RECURSIVE below (id, depth) AS (
 			SELECT id, 1 FROM entries WHERE parent = $1 AND removed = 0
 			UNION ALL SELECT e.id, b.depth + 1 FROM below b JOIN entries e ON e.parent = b.id AND e.removed = 0) `
-	within = `(WITH RECURSIVE within (id) AS (SELECT $1
+	within = `(WITH RECURSIVE within (id) AS (SELECT CAST($1 AS BIGINT)
 			UNION ALL SELECT e.id FROM within w JOIN entries e ON e.parent = w.id AND e.removed = 0
 			UNION ALL SELECT e.id FROM within w JOIN entries e ON e.parent = w.id AND e.removed <> 0)
 			SELECT id FROM within)`
@@ -40,12 +39,13 @@ const (
 			modified, removed, taken_by, taken_at, drop_account, replaces, change_authority, change_member, version)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
 			(SELECT row FROM versions WHERE id = $19))
-		RETURNING id, version IS NULL`
+		ON CONFLICT DO NOTHING RETURNING id, version IS NULL`
 	updateEntry = `UPDATE entries SET parent = $2, place = $3, folder = $4, name = $5, name_key = $6, side = $7,
 			account = $8, person = $9, created = $10, modified = $11, removed = $12, taken_by = $13, taken_at = $14,
 			drop_account = $15, replaces = $16, change_authority = $17, change_member = $18,
 			version = (SELECT row FROM versions WHERE id = $19)
-		WHERE id = $1
+		WHERE id = $1 AND (CAST($12 AS BIGINT) <> 0 OR NOT EXISTS
+			(SELECT 1 FROM entries o WHERE o.parent = $2 AND o.name_key = $6 AND o.removed = 0 AND o.id <> $1))
 		RETURNING id, version IS NULL`
 	touch = `UPDATE entries SET change_authority = CASE WHEN $3 <> 0 THEN $2 ELSE change_authority END,
 			change_member = CASE WHEN $4 <> 0 THEN $2 ELSE change_member END
@@ -130,10 +130,13 @@ func entryValues(first int64, e *mailbox.Entry) []any {
 // InsertEntry stores e and sets its id.
 func (t *tx) InsertEntry(e *mailbox.Entry) error {
 	open := false
-	_, err := t.one(insertEntry, func(r tuple) { e.ID, open = mailbox.EntryID(r.Int(0)), r.Bool(1) },
+	found, err := t.one(insertEntry, func(r tuple) { e.ID, open = mailbox.EntryID(r.Int(0)), r.Bool(1) },
 		entryValues(int64(e.Member), e)...)
+	if err == nil && !found {
+		err = t.twin(e)
+	}
 	if err != nil {
-		return t.twin(err, e)
+		return err
 	}
 	t.await(*e, open)
 	return nil
@@ -143,11 +146,11 @@ func (t *tx) InsertEntry(e *mailbox.Entry) error {
 func (t *tx) UpdateEntry(e mailbox.Entry) error {
 	open := false
 	found, err := t.one(updateEntry, func(r tuple) { open = r.Bool(1) }, entryValues(int64(e.ID), &e)...)
-	switch {
-	case err != nil:
-		return t.twin(err, &e)
-	case !found:
-		return notFound("entry", e.ID)
+	if err == nil && !found {
+		err = t.twin(&e)
+	}
+	if err != nil {
+		return err
 	}
 	t.await(e, open)
 	if e.Folder {
@@ -155,9 +158,9 @@ func (t *tx) UpdateEntry(e mailbox.Entry) error {
 	}
 	switch e.Place {
 	case mailbox.Outbox:
-		_, err = t.exec(markOutboxEntry, int64(e.ID))
+		err = t.later(markOutboxEntry, int64(e.ID))
 	case mailbox.CaseworkerInbox: // a file comes here by take-over only
-		_, err = t.exec(markTakenEntry, versionRef(e.Version.ID))
+		err = t.later(markTakenEntry, versionRef(e.Version.ID))
 	}
 	return err
 }
@@ -174,23 +177,23 @@ func (t *tx) await(e mailbox.Entry, open bool) {
 	t.pending[e.ID] = e.Version.ID
 }
 
-// twin turns the refusal of a second name into kind Twin with the spelling
-// that exists.
-func (t *tx) twin(err error, e *mailbox.Entry) error {
-	if !sqlite.Unique(err) {
-		return err
+// twin says why e could not be stored under its name: kind Twin with the
+// spelling that exists, or there is no such entry.
+func (t *tx) twin(e *mailbox.Entry) error {
+	other, err := t.Child(e.Parent, mailbox.NameKey(e.Name))
+	switch {
+	case err == nil && other.ID != e.ID:
+		return mailbox.E(mailbox.Twin, mailbox.ReasonTwin, other.Name)
+	case err == nil || mailbox.KindOf(err) == mailbox.NotFound:
+		return notFound("entry", e.ID)
 	}
-	other, missing := t.Child(e.Parent, mailbox.NameKey(e.Name))
-	if missing != nil {
-		return err
-	}
-	return mailbox.E(mailbox.Twin, mailbox.ReasonTwin, other.Name)
+	return err
 }
 
 // Touch stores the change number at folders.
 func (t *tx) Touch(folders []mailbox.EntryID, change int64, authority, member bool) error {
 	for _, f := range folders { // a few; one statement for all would build a temporary table
-		if _, err := t.exec(touch, int64(f), change, authority, member); err != nil {
+		if err := t.later(touch, int64(f), change, authority, member); err != nil {
 			return err
 		}
 	}
@@ -205,9 +208,9 @@ func (t *tx) SetPlace(top mailbox.EntryID, p mailbox.Place) error {
 	var err error
 	switch p {
 	case mailbox.Outbox:
-		_, err = t.exec(markOutboxTree, int64(top))
+		err = t.later(markOutboxTree, int64(top))
 	case mailbox.CaseworkerInbox:
-		_, err = t.exec(markTakenTree, int64(top))
+		err = t.later(markTakenTree, int64(top))
 	}
 	return err
 }

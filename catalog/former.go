@@ -29,8 +29,7 @@ const (
 
 // LeaveName remembers the name that a document in the outbox bears until now.
 func (t *tx) LeaveName(e mailbox.Entry) error {
-	_, err := t.exec(leaveName, int64(e.ID), int64(e.Parent), mailbox.NameKey(e.Name), t.at)
-	return err
+	return t.later(leaveName, int64(e.ID), int64(e.Parent), mailbox.NameKey(e.Name), t.at)
 }
 
 // Former gives the entries that last bore a name in a folder.
@@ -54,7 +53,7 @@ func (t *tx) AddAuthors(v mailbox.VersionID, people []mailbox.PersonID) error {
 		return notFound("version", v)
 	}
 	for _, p := range people {
-		if _, err := t.exec(insertAuthor, row, int64(p)); err != nil {
+		if err := t.later(insertAuthor, row, int64(p)); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -183,9 +182,9 @@ func (q *Inquiry) narrow(what *RecordQuery) (some bool, err error) {
 	if what.From.IsZero() {
 		return true, nil
 	}
-	until := int64(math.MaxInt64)
+	until := any(int64(math.MaxInt64))
 	if !what.Until.IsZero() {
-		until = sqlite.Micros(what.Until)
+		until = what.Until
 	}
 	_, err = q.one(selectPeriod, func(row tuple) {
 		some = !row.Null(0)
@@ -212,7 +211,7 @@ func (what RecordQuery) statement() (string, []any, error) {
 	c.add(what.Person != 0, "a.person = ? AND a.person <> 0", int64(what.Person))
 	c.add(what.Account != 0, "a.account = ? AND a.account <> 0", int64(what.Account))
 	c.add(what.Entry != 0, "a.entry = ? AND a.entry <> 0", int64(what.Entry))
-	c.add(len(what.Operations) > 0, "a.operation IN (SELECT value FROM json_each(?))", string(operations))
+	c.add(len(what.Operations) > 0, "a.operation IN (SELECT CAST(value AS TEXT) FROM json_each(?))", string(operations))
 	sql := selectRecords + c.where() + "ORDER BY a.sequence"
 	if what.Newest {
 		sql += " DESC"

@@ -39,18 +39,17 @@ func (r *reader) Locks(m mailbox.MemberID) ([]mailbox.Lock, error) {
 
 // PutLock stores a new or refreshed lock and clears away expired ones.
 func (t *tx) PutLock(l mailbox.Lock) error {
-	if _, err := t.exec(expiredLocks, int64(l.Member), t.at); err != nil {
+	if err := t.later(expiredLocks, int64(l.Member), t.at); err != nil {
 		return err
 	}
-	_, err := t.exec(putLock, l.Token, int64(l.Member), int64(l.Entry), int64(l.Account), int64(l.Person), l.Holder,
+	return t.later(putLock, l.Token, int64(l.Member), int64(l.Entry), int64(l.Account), int64(l.Person), l.Holder,
 		l.Exclusive, l.Infinite, l.Owner, l.Expires)
-	return err
 }
 
 // DeleteLocks ends locks; a token that is not there is no fault.
 func (t *tx) DeleteLocks(tokens ...string) error {
 	for _, token := range tokens {
-		if _, err := t.exec(deleteLock, token); err != nil {
+		if err := t.later(deleteLock, token); err != nil {
 			return err
 		}
 	}
@@ -71,12 +70,12 @@ func (r *reader) Props(ids ...mailbox.EntryID) (map[mailbox.EntryID][]mailbox.Pr
 // SetProps stores and removes dead properties of an entry.
 func (t *tx) SetProps(id mailbox.EntryID, set []mailbox.Prop, remove []mailbox.Prop) error {
 	for _, p := range remove {
-		if _, err := t.exec(deleteProp, int64(id), p.Space, p.Local); err != nil {
+		if err := t.later(deleteProp, int64(id), p.Space, p.Local); err != nil {
 			return err
 		}
 	}
 	for _, p := range set {
-		if _, err := t.exec(putProp, int64(id), p.Space, p.Local, p.XML); err != nil {
+		if err := t.later(putProp, int64(id), p.Space, p.Local, p.XML); err != nil {
 			return err
 		}
 	}

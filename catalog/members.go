@@ -5,7 +5,6 @@ package catalog
 import (
 	"fmt"
 
-	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
 
@@ -26,14 +25,14 @@ const (
 	sumThese = sumAll + " WHERE m.id IN (SELECT value FROM json_each($1))"
 
 	insertMember = `INSERT INTO members (number, name, parent, successor, policy, closed_on, quota)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (number) DO NOTHING RETURNING id`
 	setMemberFolders = "UPDATE members SET root = $2, to_authority = $3, caseworker_inbox = $4, outbox = $5 WHERE id = $1"
 	updateMember     = `UPDATE members SET name = $2, parent = $3, successor = $4, policy = $5, closed_on = $6, quota = $7
 		WHERE id = $1`
 	nextChange = "UPDATE members SET change = change + 1 WHERE id = $1 RETURNING change"
 	addUsage   = `UPDATE members SET usage_current = usage_current + $2, usage_superseded = usage_superseded + $3
 		WHERE id = $1`
-	nextAuthEpoch = "UPDATE settings SET value = value + 1 WHERE name = 'auth-epoch'"
+	nextAuthEpoch = "UPDATE settings SET number = number + 1 WHERE name = 'auth-epoch'"
 )
 
 func scanMember(r tuple) mailbox.Member {
@@ -91,9 +90,9 @@ func (r *reader) CountMembers() (n int, err error) {
 
 // SumChanges adds up one side's change numbers of the roots.
 func (r *reader) SumChanges(ids []mailbox.MemberID, side mailbox.Side) (sum int64, n int, err error) {
-	columns := "SELECT coalesce(sum(e.change_member), 0), count(*)"
+	columns := "SELECT CAST(coalesce(sum(e.change_member), 0) AS BIGINT), count(*)"
 	if side == mailbox.AuthoritySide {
-		columns = "SELECT coalesce(sum(e.change_authority), 0), count(*)"
+		columns = "SELECT CAST(coalesce(sum(e.change_authority), 0) AS BIGINT), count(*)"
 	}
 	scan := func(row tuple) { sum, n = row.Int(0), int(row.Int(1)) }
 	if ids == nil {
@@ -106,9 +105,9 @@ func (r *reader) SumChanges(ids []mailbox.MemberID, side mailbox.Side) (sum int6
 
 // InsertMember stores a member with its root and the three fixed folders.
 func (t *tx) InsertMember(m *mailbox.Member, names mailbox.FolderNames) error {
-	_, err := t.one(insertMember, func(r tuple) { m.ID = mailbox.MemberID(r.Int(0)) },
+	found, err := t.one(insertMember, func(r tuple) { m.ID = mailbox.MemberID(r.Int(0)) },
 		m.Number, m.Name, ref(m.Parent), ref(m.Successor), string(m.Policy), m.ClosedOn, m.Quota)
-	if sqlite.Unique(err) {
+	if err == nil && !found {
 		return mailbox.Wrap(mailbox.Exists, mailbox.ReasonExists, fmt.Errorf("member number %s was given before", m.Number))
 	}
 	if err != nil {
@@ -126,9 +125,8 @@ func (t *tx) InsertMember(m *mailbox.Member, names mailbox.FolderNames) error {
 		}
 		m.Folders[p] = e.ID
 	}
-	_, err = t.exec(setMemberFolders, int64(m.ID), int64(m.Folders[mailbox.Root]), int64(m.Folders[mailbox.ToAuthority]),
+	return t.later(setMemberFolders, int64(m.ID), int64(m.Folders[mailbox.Root]), int64(m.Folders[mailbox.ToAuthority]),
 		int64(m.Folders[mailbox.CaseworkerInbox]), int64(m.Folders[mailbox.Outbox]))
-	return err
 }
 
 // UpdateMember stores what may change about a member. Sign-ins depend on the
@@ -139,8 +137,7 @@ func (t *tx) UpdateMember(m mailbox.Member) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(nextAuthEpoch)
-	return err
+	return t.later(nextAuthEpoch)
 }
 
 // NextChange gives the mailbox's next change number.

@@ -69,7 +69,7 @@ func (s tables) Form(ctx context.Context, f notify.Forming) error {
 			default:
 				return fmt.Errorf("no way to close a delivery: %q", c.How)
 			}
-			if _, err := t.exec("UPDATE deliveries SET "+string(c.How)+closeDelivery, int64(c.Delivery), t.at); err != nil {
+			if err := t.later("UPDATE deliveries SET "+string(c.How)+closeDelivery, int64(c.Delivery), t.at); err != nil {
 				return err
 			}
 		}
@@ -117,7 +117,7 @@ func (t *tx) insertNotice(n notify.NewNotice) error {
 		return err
 	}
 	for _, d := range n.Deliveries {
-		if _, err := t.exec(insertNoticeDelivery, id, int64(d)); err != nil {
+		if err := t.later(insertNoticeDelivery, id, int64(d)); err != nil {
 			return err
 		}
 	}
@@ -216,8 +216,7 @@ func (s tables) Sent(ctx context.Context, id notify.NoticeID, reply string) erro
 		if err := t.inState(id, notify.StateQueued); err != nil {
 			return err
 		}
-		_, err := t.exec(endNotice, int64(id), string(notify.StateSent), t.at, reply)
-		return err
+		return t.later(endNotice, int64(id), string(notify.StateSent), t.at, reply)
 	})
 }
 
@@ -229,9 +228,9 @@ func (s tables) Failed(ctx context.Context, id notify.NoticeID, f notify.Failure
 			return err
 		}
 		if f.Permanent {
-			_, err = t.exec(endNotice, int64(id), string(notify.StateFailed), t.at, f.Reply)
+			err = t.later(endNotice, int64(id), string(notify.StateFailed), t.at, f.Reply)
 		} else {
-			_, err = t.exec(laterNotice, int64(id), t.at.Add(f.RetryIn), f.Reply)
+			err = t.later(laterNotice, int64(id), t.at.Add(f.RetryIn), f.Reply)
 		}
 		for _, n := range f.Report {
 			err = errors.Join(err, t.insertNotice(n))
@@ -247,11 +246,10 @@ func (s tables) Drop(ctx context.Context, id notify.NoticeID) error {
 			return err
 		}
 		for _, sql := range []string{reopen, forget} {
-			if _, err := t.exec(sql, int64(id)); err != nil {
+			if err := t.later(sql, int64(id)); err != nil {
 				return err
 			}
 		}
-		_, err := t.exec(endNotice, int64(id), string(notify.StateDropped), t.at, "")
-		return err
+		return t.later(endNotice, int64(id), string(notify.StateDropped), t.at, "")
 	})
 }

@@ -11,7 +11,7 @@ import (
 // time for never.
 func (s tables) LastProbe(ctx context.Context, name string) (at time.Time, err error) {
 	err = s.read(ctx, func(r *reader) error {
-		_, err := r.one(selectSetting, func(row tuple) { at = row.Time(0) }, "probe:"+name)
+		_, err := r.one(selectNumber, func(row tuple) { at = row.Time(0) }, "probe:"+name)
 		return err
 	})
 	return at, err
@@ -20,7 +20,6 @@ func (s tables) LastProbe(ctx context.Context, name string) (at time.Time, err e
 // Remember keeps when a probe of the scanner was done.
 func (s tables) Remember(ctx context.Context, name string, at time.Time) error {
 	return s.write(ctx, nothing, func(t *tx) error {
-		_, err := t.exec(putSetting, "probe:"+name, at)
-		return err
+		return t.later(putNumber, "probe:"+name, at)
 	})
 }

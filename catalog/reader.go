@@ -73,6 +73,9 @@ func (t *tx) exec(sql string, args ...any) (int64, error) {
 	return n, unavailable(err)
 }
 
+// later is exec where nobody asks for the number.
+func (t *tx) later(sql string, args ...any) error { return unavailable(t.c.Later(sql, args...)) }
+
 // change is exec where a row must be there.
 func (t *tx) change(what string, id any, sql string, args ...any) error {
 	n, err := t.exec(sql, args...)

@@ -10,8 +10,6 @@ import (
 // readyFor is how long a successful commit shows that another would succeed.
 const readyFor = 2 * time.Second
 
-const putSetting = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2"
-
 // Ready says whether a change could be committed now, by what was committed in
 // the last two seconds, else by committing something small.
 func (s *SQLite) Ready(ctx context.Context) error {
@@ -24,7 +22,6 @@ func (s *SQLite) Ready(ctx context.Context) error {
 // beat commits something small.
 func (s tables) beat(ctx context.Context) error {
 	return s.write(ctx, nothing, func(t *tx) error {
-		_, err := t.exec(putSetting, "beat", t.at)
-		return err
+		return t.later(putNumber, "beat", t.at)
 	})
 }

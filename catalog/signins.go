@@ -5,15 +5,15 @@ package catalog
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
+	"fmt"
 
 	"postfach/auth"
 )
 
 const (
-	selectSetting = "SELECT value FROM settings WHERE name = $1"
-	firstSetting  = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
-	authEpoch     = "auth-epoch"
-	authSecret    = "auth-secret"
+	authEpoch  = "auth-epoch"
+	authSecret = "auth-secret"
 
 	selectAttempts = "SELECT wrong, count, paused, last FROM attempts WHERE subject = $1 AND network = $2 AND last > $3"
 	putAttempts    = `INSERT INTO attempts (subject, network, wrong, count, paused, last) VALUES ($1, $2, $3, $4, $5, $6)
@@ -28,7 +28,7 @@ const (
 // AuthEpoch grows with everything that a sign-in depends on.
 func (s tables) AuthEpoch(ctx context.Context) (n int64, err error) {
 	err = s.read(ctx, func(r *reader) error {
-		_, err := r.one(selectSetting, func(row tuple) { n = row.Int(0) }, authEpoch)
+		_, err := r.one(selectNumber, func(row tuple) { n = row.Int(0) }, authEpoch)
 		return err
 	})
 	return n, err
@@ -47,7 +47,7 @@ func (s tables) AuthSecret(ctx context.Context) (secret [32]byte, err error) {
 	err = s.write(ctx, nothing, func(t *tx) error {
 		var fresh [32]byte
 		rand.Read(fresh[:]) // never fails
-		if _, err := t.exec(firstSetting, authSecret, fresh[:]); err != nil {
+		if err := t.later(firstSetting, authSecret, hex.EncodeToString(fresh[:])); err != nil {
 			return err
 		}
 		_, err := t.secret(&secret) // another process may have been first
@@ -57,7 +57,20 @@ func (s tables) AuthSecret(ctx context.Context) (secret [32]byte, err error) {
 }
 
 func (r *reader) secret(to *[32]byte) (bool, error) {
-	return r.one(selectSetting, func(row tuple) { row.Into(0, to[:]) }, authSecret)
+	var digits string
+	found, err := r.one(selectSetting, func(row tuple) { digits = row.Text(0) }, authSecret)
+	if err != nil || !found {
+		return false, err
+	}
+	secret, err := hex.DecodeString(digits)
+	if err == nil && len(secret) != len(to) {
+		err = fmt.Errorf("%d bytes", len(secret))
+	}
+	if err != nil {
+		return false, fmt.Errorf("setting %s: %w", authSecret, err)
+	}
+	copy(to[:], secret)
+	return true, nil
 }
 
 // Attempts gives the failed sign-ins under a key.
@@ -84,22 +97,20 @@ func (r *reader) Attempts(key auth.AttemptKey) (a auth.Attempts, err error) {
 // PutAttempts stores a, or deletes the row when a is zero.
 func (t *tx) PutAttempts(key auth.AttemptKey, a auth.Attempts) error {
 	if a.IsZero() {
-		_, err := t.exec(deleteAttempts, key.Subject[:], key.Network.String())
-		return err
+		return t.later(deleteAttempts, key.Subject[:], key.Network.String())
 	}
 	wrong := []byte{}
 	for _, d := range a.Wrong {
 		wrong = append(wrong, d[:]...)
 	}
-	_, err := t.exec(putAttempts, key.Subject[:], key.Network.String(), wrong, int64(a.Count), a.Paused, a.Last)
+	err := t.later(putAttempts, key.Subject[:], key.Network.String(), wrong, int64(a.Count), a.Paused, a.Last)
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(expiredAttempts, t.at.Add(-auth.AttemptsKept)); err != nil {
+	if err := t.later(expiredAttempts, t.at.Add(-auth.AttemptsKept)); err != nil {
 		return err
 	}
-	_, err = t.exec(oldestAttempts, int64(auth.MaxAttempts))
-	return err
+	return t.later(oldestAttempts, int64(auth.MaxAttempts))
 }
 
 // ClearAttempts deletes the rows of a subject from every network.

@@ -17,7 +17,7 @@ const (
 	selectVersion = "SELECT " + versionColumns + " FROM versions v WHERE v.id = $1"
 	// selectVersions goes from an entry to the one it replaced and so on; the
 	// bound only keeps a circle, which there never is, from turning for ever.
-	selectVersions = `WITH RECURSIVE chain (entry, depth) AS (SELECT $1, 0
+	selectVersions = `WITH RECURSIVE chain (entry, depth) AS (SELECT CAST($1 AS BIGINT), 0
 			UNION ALL SELECT e.replaces, c.depth + 1 FROM chain c JOIN entries e ON e.id = c.entry
 				WHERE e.replaces IS NOT NULL AND c.depth < 100000)
 		SELECT ` + versionColumns + ` FROM chain c JOIN versions v ON v.entry = c.entry ORDER BY c.depth, v.row DESC`
@@ -30,7 +30,8 @@ const (
 
 	insertVersion = `INSERT INTO versions (id, entry, member, blob_member, blob_folder, blob_version, size, sha256, sha1,
 			md5, account, person, side, time, engine, database, seen, in_outbox)
-		SELECT $1, e.id, e.member, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, e.place = $17
+		SELECT $1, e.id, e.member, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+				CASE WHEN e.place = $17 THEN 1 ELSE 0 END
 			FROM entries e WHERE e.id = $2
 		RETURNING row`
 	insertAuthor = `INSERT INTO version_authors (version, person) VALUES ($1, $2) ON CONFLICT DO NOTHING`
@@ -154,7 +155,7 @@ func (t *tx) InsertVersion(v mailbox.Version, authors []mailbox.PersonID, oldest
 		if p == v.Person { // stands in the version itself
 			continue
 		}
-		if _, err := t.exec(insertAuthor, row, int64(p)); err != nil {
+		if err := t.later(insertAuthor, row, int64(p)); err != nil {
 			return err
 		}
 	}

@@ -22,12 +22,6 @@ func (e *Error) Error() string { return "sqlite: " + e.Message }
 // Primary is the result code without its extension.
 func (e *Error) Primary() int { return e.Code & 0xff }
 
-// Unique says that err is the refusal of a second row with the same key.
-func Unique(err error) bool {
-	e, ok := errors.AsType[*Error](err)
-	return ok && (e.Code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
-}
-
 // Misuse says that err is a fault of the program, not of the disk or of
 // another process: wrong SQL, a broken constraint, a wrong type.
 func Misuse(err error) bool {
