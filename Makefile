@@ -11,11 +11,11 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 export CGO_ENABLED = 0
 
 # What the tests call besides Go. Everything is Debian's.
-TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git
+TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git pdftotext zbarimg
 TOOLS_BENCH := clamd clamdscan apache2 rclone
 TOOLS_CHECK := clamd git
 
-.PHONY: help build demo tour check fmt vet lint unit fuzz test crash bench litmus dockerlint vuln clean tools-test FORCE
+.PHONY: help build demo tour check fmt vet lint unit fuzz test tests crash bench litmus dockerlint vuln clean tools-test FORCE
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,8 +53,11 @@ fuzz:
 tools-test:
 	@bash test/install.sh $(TOOLS_TEST)
 
-test: tools-test build fmt vet lint ## everything once, long series shortened; installs what it needs
-	@bash test/fuzz.sh $(or $(SECONDS_FUZZ),40)
+# -k: a fault of form does not hide what the tests have to say, and fails the whole all the same.
+test: tools-test build ## everything once, long series shortened; installs what it needs
+	@$(MAKE) --no-print-directory -k fmt vet lint tests fuzz SECONDS_FUZZ=40
+
+tests:
 	@$(GO) test -count=1 -timeout 40m ./...
 
 crash: tools-test build ## 300 kills at random moments (CRASH_SEED, CRASH_KILLS; resumable)

@@ -36,18 +36,21 @@ type AccountRow struct {
 	Account NewAccount // with at most one grant
 }
 
-// ReadAccounts reads an account file; days are those of loc. Rows are of use
-// only when there is no fault. The error is the reader's.
+// ReadAccounts reads an account file; days are those of loc. The rows are those
+// without a fault: a file with faults is not carried out, but its other lines
+// can still be asked for theirs. The error is the reader's.
 func ReadAccounts(r io.Reader, loc *time.Location) ([]AccountRow, []Fault, error) {
 	rows, faults, err := ReadTable(r, AccountColumns)
-	if err != nil || len(faults) > 0 {
-		return nil, faults, err
+	if err != nil {
+		return nil, nil, err
 	}
-	out := make([]AccountRow, len(rows))
-	for i, row := range rows {
+	out := make([]AccountRow, 0, len(rows))
+	for _, row := range rows {
 		p := rowParser{row: row, loc: loc}
-		out[i] = AccountRow{Line: row.Line, Account: p.account()}
-		faults = append(faults, p.faults...)
+		account := p.account()
+		if faults = append(faults, p.faults...); len(p.faults) == 0 {
+			out = append(out, AccountRow{Line: row.Line, Account: account})
+		}
 	}
 	return out, faults[:min(len(faults), maxFaults)], nil
 }

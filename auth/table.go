@@ -50,7 +50,7 @@ type Fault struct {
 // ReadTable reads a CSV file with a header line, separated by ; or , (whichever
 // the header has more of), in UTF-8 or else Windows-1252, as spreadsheets write
 // it. Lines without any content are skipped. It reports every fault, up to
-// 1,000; rows are of use only when there is none. The error is the reader's.
+// 1,000; the rows are those without one. The error is the reader's.
 func ReadTable(r io.Reader, columns []Column) ([]Row, []Fault, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, maxTable<<20+1))
 	if err != nil {
@@ -207,6 +207,7 @@ func (t *table) known() string {
 
 func (t *table) readRow(line int, record []string) {
 	row := Row{Line: line, cells: make(map[string]string, len(t.header))}
+	faults := len(t.faults)
 	for i, cell := range record {
 		cell = norm.NFC.String(strings.TrimSpace(cell))
 		if cell == "" {
@@ -231,5 +232,7 @@ func (t *table) readRow(line int, record []string) {
 			t.fault(line, invalid(textCellEmpty, c.Names[0]))
 		}
 	}
-	t.rows = append(t.rows, row)
+	if len(t.faults) == faults {
+		t.rows = append(t.rows, row)
+	}
 }

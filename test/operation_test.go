@@ -174,6 +174,7 @@ func TestImportIsAllOrNothing(t *testing.T) {
 	file := w.Dir + "/m.csv"
 	writeFile(t, file, "number;name\n0001;Stadt Eins\n0002;\n00 03;Stadt Drei\n0001;Stadt Eins noch einmal\n")
 	out, err := w.Try("", "member", "import", file)
+	out = strings.ReplaceAll(out, w.Dir, "") // its digits are no line numbers
 	if err == nil {
 		t.Fatal("a faulty file was taken")
 	}

@@ -240,15 +240,13 @@ func (c *accountImport) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if len(faults) > 0 {
-		return e.tellAccountFaults(c.File, faults)
-	}
 	return e.administer(c.ordered, func(d *auth.Directory, by auth.By) error {
-		sum, faults, err := d.Import(e.ctx, by, rows, c.DryRun)
+		sum, more, err := d.Import(e.ctx, by, rows, c.DryRun || len(faults) > 0)
 		if err != nil {
 			return err
 		}
-		if len(faults) > 0 {
+		if faults = append(faults, more...); len(faults) > 0 {
+			slices.SortStableFunc(faults, func(a, b auth.Fault) int { return a.Line - b.Line })
 			return e.tellAccountFaults(c.File, faults)
 		}
 		would := ""

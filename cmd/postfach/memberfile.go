@@ -104,9 +104,6 @@ func readMembers(r io.Reader) ([]memberLine, []memberFault, error) {
 	for _, f := range bad {
 		faults = append(faults, memberFault{f.Line, f.Error()})
 	}
-	if len(faults) > 0 {
-		return nil, faults, nil
-	}
 	var lines []memberLine
 	first := map[string]int{}
 	for _, row := range rows {
