@@ -26,9 +26,10 @@ type Config struct {
 	Folders   Folders
 	Names     Names
 
-	Catalog        Place // Kind "sqlite"
-	Storage        Place // Kind "dir"
-	StorageReserve int64 // bytes that uploads leave free
+	Catalog        Place  // Kind "sqlite"
+	Storage        Place  // Kind "dir" or "s3"
+	Bucket         Bucket // of Kind "s3"
+	StorageReserve int64  // bytes that uploads leave free
 
 	Scan   Scan
 	Notify Notify
@@ -40,6 +41,7 @@ type Config struct {
 	Quota        Quota
 	VersionsKeep VersionsKeep
 	Upload       Upload
+	Clients      Clients
 	Log          Log
 
 	exposed []string // secret files that everybody on the machine can read
@@ -67,7 +69,8 @@ type Names struct {
 	MemberNumber *regexp.Regexp // its first group, or the whole match, is a number; nil checks nothing
 }
 
-// Place is where catalog or storage lie.
+// Place is where catalog or storage lie; for a bucket, Path is its name and
+// the prefix.
 type Place struct{ Kind, Path string }
 
 // Scan is the scanner gate.

@@ -84,6 +84,13 @@ func (l *loader) upload(s *section) {
 	u.MaxDuration = value(s, "max_duration", 12*time.Hour, durationBetween(time.Minute, 7*24*time.Hour))
 	u.Memory = value(s, "memory", 64*mib, sizeBetween(mib, tib, ""))
 	u.SpoolMax = value(s, "spool_max", 64*gib, sizeBetween(mib, 1024*tib, ""))
+	l.c.Bucket.Spool = l.path(s, "spool")
+	switch kind := l.c.Storage.Kind; {
+	case kind == "s3" && !s.given("spool"):
+		s.required("spool", "/var/lib/postfach/spool")
+	case kind == "dir" && s.given("spool"):
+		s.fault("spool", "is used with storage: s3:// only; a folder keeps its uploads itself")
+	}
 	most := l.c.Scan.MaxSize
 	u.PerAccount = value(s, "per_account", max(u.SpoolMax/2, min(u.SpoolMax, most)), sizeBetween(mib, 1024*tib, ""))
 	switch {

@@ -77,21 +77,19 @@ func (l *loader) names(s *section) {
 
 // places reads where catalog and storage lie.
 func (l *loader) places(top *section) {
-	parse := func(now, later, example string) func(string) (Place, error) {
-		return func(text string) (Place, error) {
-			kind, path, ok := strings.Cut(text, ":")
-			switch {
-			case kind == later && ok:
-				return Place{}, fmt.Errorf("%s: is not in this version; write %s", later, example)
-			case kind != now || path == "":
-				return Place{}, fmt.Errorf("%q is not of the form %s:PATH, for example %s", text, now, example)
-			}
-			return Place{Kind: kind, Path: l.resolve(path)}, nil
-		}
-	}
 	const exampleCatalog, exampleStorage = "sqlite:/var/lib/postfach/catalog.db", "dir:/var/lib/postfach/blobs"
-	l.c.Catalog = value(top, "catalog", Place{}, parse("sqlite", "postgres", exampleCatalog))
-	l.c.Storage = value(top, "storage", Place{}, parse("dir", "s3", exampleStorage))
+	l.c.Catalog = value(top, "catalog", Place{}, func(text string) (Place, error) {
+		if strings.HasPrefix(text, "postgres:") {
+			return Place{}, fmt.Errorf("postgres: is not in this version; write %s", exampleCatalog)
+		}
+		return l.place("sqlite", text, exampleCatalog)
+	})
+	l.c.Storage = value(top, "storage", Place{}, func(text string) (Place, error) {
+		if strings.HasPrefix(text, "s3:") {
+			return l.bucket(text)
+		}
+		return l.place("dir", text, exampleStorage+" or "+exampleBucket)
+	})
 	if !top.given("catalog") {
 		top.required("catalog", exampleCatalog)
 	}
@@ -99,9 +97,18 @@ func (l *loader) places(top *section) {
 		top.required("storage", exampleStorage)
 	}
 	l.c.StorageReserve = value(top, "storage_reserve", 128*mib, sizeBetween(mib, tib, ""))
-	if l.c.Catalog.Path != "" && l.c.Storage.Path != "" && within(l.c.Catalog.Path, l.c.Storage.Path) {
+	if l.c.Catalog.Path != "" && l.c.Storage.Kind == "dir" && within(l.c.Catalog.Path, l.c.Storage.Path) {
 		top.fault("catalog", "%s lies inside the storage, which holds nothing but contents", l.c.Catalog.Path)
 	}
+}
+
+// place reads KIND:PATH.
+func (l *loader) place(kind, text, example string) (Place, error) {
+	given, path, _ := strings.Cut(text, ":")
+	if given != kind || path == "" {
+		return Place{}, fmt.Errorf("%q is not of the form %s:PATH, for example %s", text, kind, example)
+	}
+	return Place{Kind: kind, Path: l.resolve(path)}, nil
 }
 
 // within says whether path is folder or lies below it.

@@ -61,6 +61,7 @@ func (l *loader) load(text []byte) (Config, error) {
 	l.notify(top.sub("notify"))
 	l.rules(top)
 	l.upload(top.sub("upload"))
+	l.clients(top.sub("clients"))
 	l.log(top.sub("log"))
 	top.done()
 	if len(l.faults) > 0 {
@@ -87,13 +88,22 @@ func (l *loader) roots(s *section, key string) string {
 	if path == "" {
 		return ""
 	}
-	text, _, err := readFile(path)
-	if err != nil {
-		s.fault(key, "%s", plainError(err))
-	} else if !x509.NewCertPool().AppendCertsFromPEM(text) {
-		s.fault(key, "%s holds no certificate in PEM form", path)
+	if err := readableRoots(path); err != nil {
+		s.fault(key, "%v", err)
 	}
 	return path
+}
+
+// readableRoots says what is wrong with a file of certificates.
+func readableRoots(path string) error {
+	text, _, err := readFile(path)
+	switch {
+	case err != nil:
+		return errors.New(plainError(err))
+	case !x509.NewCertPool().AppendCertsFromPEM(text):
+		return fmt.Errorf("%s holds no certificate in PEM form", path)
+	}
+	return nil
 }
 
 // secretFile reads a file that only we should be able to read.

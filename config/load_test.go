@@ -170,7 +170,7 @@ func TestRefusals(t *testing.T) {
 		{"catalog: sqlite:data/catalog.db", "catalog: postgres://db/x", "6: catalog: postgres: is not in this version"},
 		{"catalog: sqlite:data/catalog.db", "catalog: data/catalog.db", "6: catalog: \"data/catalog.db\" is not of the form sqlite:PATH"},
 		{"catalog: sqlite:data/catalog.db", "catalog: sqlite:data/blobs/catalog.db", "6: catalog: "},
-		{"storage: dir:data/blobs", "storage: s3://host/bucket", "7: storage: s3: is not in this version"},
+		{"storage: dir:data/blobs", "storage: s3://host/bucket", "7: storage: endpoint=\"\" is not of the form"},
 		{"storage: dir:data/blobs", "storage: 'dir:'", "7: storage: \"dir:\" is not of the form dir:PATH"},
 		{"", "storage_reserve: 1KiB", "12: storage_reserve: 1KiB is under 1 MiB"},
 		// scan

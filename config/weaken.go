@@ -66,6 +66,9 @@ func (c Config) wireWeakenings(say func(when bool, de, en string)) {
 	say(c.Notify.SMTP.TLS == "none",
 		"notify.smtp: tls=none – E-Mails gehen unverschlüsselt an das Relay auf diesem Rechner.",
 		"notify.smtp: tls=none – mails go in plain text to the relay on this machine.")
+	say(c.Bucket.PlainHTTP,
+		"storage: plain_http=allow – Inhalte dürfen unverschlüsselt zum S3-Speicher gehen.",
+		"storage: plain_http=allow – contents may go to the S3 storage in plain text.")
 	say(strings.HasPrefix(c.URL, "http://"),
 		fmt.Sprintf("url: %s – ohne TLS, nur von diesem Rechner aus zu gebrauchen.", c.URL),
 		fmt.Sprintf("url: %s – without TLS, for use from this machine only.", c.URL))
