@@ -18,6 +18,10 @@ package_of() {
     xmllint) echo libxml2-utils ;;
     ps) echo procps ;;
     setpriv) echo util-linux ;;
+    pdftotext | pdftoppm | pdfinfo) echo poppler-utils ;;
+    zbarimg) echo zbar-tools ;;
+    nextcloudcmd) echo nextcloud-desktop-cmd ;;
+    owncloudcmd) echo owncloud-client-cmd ;;
     *) echo "$1" ;;
   esac
 }

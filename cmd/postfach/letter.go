@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"postfach/auth"
@@ -65,7 +66,11 @@ func (c *accountLetter) Run(e *env) error {
 	if err := a.directory.IssueLetters(e.ctx, by, planned); err != nil {
 		return errors.Join(err, os.Remove(c.Out)) // none of them is valid
 	}
-	e.say("%d letters in %s, valid through %s; print the file and delete it", len(planned), c.Out,
+	count := "1 letter"
+	if len(planned) > 1 {
+		count = strconv.Itoa(len(planned)) + " letters"
+	}
+	e.say("%s in %s, valid through %s; print the file and delete it", count, c.Out,
 		planned[0].Expires.In(a.cfg.Authority.Timezone).AddDate(0, 0, -1).Format(time.DateOnly))
 	return nil
 }
