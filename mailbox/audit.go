@@ -21,6 +21,7 @@ const (
 	OpRemove       Operation = "remove"
 	OpRestore      Operation = "restore"
 	OpCopy         Operation = "copy"
+	OpPurge        Operation = "purge" // the bytes of a superseded version, which nobody else ever saw
 	OpLock         Operation = "lock"
 	OpRefreshLock  Operation = "refresh-lock"
 	OpUnlock       Operation = "unlock"
@@ -79,10 +80,11 @@ type Detail struct {
 	Door      string `json:"door,omitempty"`
 	Address   string `json:"address,omitempty"`
 	UserAgent string `json:"user_agent,omitempty"`
-	Text      string `json:"text,omitempty"`   // a reason, a signature, before and after
-	Order     string `json:"order,omitempty"`  // --order of a command
-	System    string `json:"system,omitempty"` // operating-system user of a command
-	Count     int64  `json:"count,omitempty"`  // of coalesced records
-	Size      int64  `json:"size,omitempty"`   // bytes
-	Source    int64  `json:"source,omitempty"` // entry that a copy came from
+	Text      string `json:"text,omitempty"`     // a reason, a signature, before and after
+	Order     string `json:"order,omitempty"`    // --order of a command
+	System    string `json:"system,omitempty"`   // operating-system user of a command
+	Count     int64  `json:"count,omitempty"`    // of coalesced records
+	Size      int64  `json:"size,omitempty"`     // bytes
+	Source    int64  `json:"source,omitempty"`   // entry that a copy came from
+	Replaced  int64  `json:"replaced,omitempty"` // entry that gave way to a moved one
 }

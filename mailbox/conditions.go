@@ -66,18 +66,13 @@ func (c Conditions) Tokens() []string {
 	return tokens
 }
 
-// NamesETag says whether the request states which version it is about, by
-// If-Match or by an ETag in If.
-func (c Conditions) NamesETag() bool {
-	if c.IfMatch.Present && !c.IfMatch.Any {
+// names says whether the request states that it is about the version with this
+// ETag, by If-Match or by an ETag in If.
+func (c Conditions) names(etag string) bool {
+	if slices.Contains(c.IfMatch.Tags, etag) {
 		return true
 	}
-	for _, l := range c.If {
-		for _, t := range l.Terms {
-			if t.ETag != "" && !t.Not {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.If, func(l IfList) bool {
+		return slices.Contains(l.Terms, IfTerm{ETag: etag})
+	})
 }

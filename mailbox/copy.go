@@ -10,22 +10,19 @@ func (s *Service) Copy(ctx context.Context, a Actor, from, to Path, c Conditions
 	var m Moved
 	err := s.update(ctx, &a, from, func(tx Tx) error {
 		x, err := s.planCopy(tx, &a, from, to, c, deep)
-		if err != nil {
-			return err
+		if err == nil {
+			m, err = s.copy(tx, x)
 		}
-		m, err = s.copy(tx, x)
 		return err
 	})
 	return m, err
 }
 
+// planCopy decides a COPY in the order of checks of DESIGN.md section 2.
 func (s *Service) planCopy(r Reader, a *Actor, from, to Path, c Conditions, deep bool) (*transfer, error) {
 	x, err := s.ends(r, a, from, to)
 	if err != nil {
 		return nil, err
-	}
-	if x.to.fixed() || x.from.fixed() {
-		return nil, E(Forbidden, ReasonFixedFolder)
 	}
 	if err := s.mayCopy(x); err != nil {
 		return nil, err
@@ -37,10 +34,12 @@ func (s *Service) planCopy(r Reader, a *Actor, from, to Path, c Conditions, deep
 		return nil, E(NotFound, ReasonNotFound)
 	}
 	if deep {
-		if x.below, err = s.below(r, &x.from); err != nil {
+		if err := s.source(r, x); err != nil {
 			return nil, err
 		}
-		x.below = x.from.visibleOnly(x.below)
+		if err := s.namesBelow(r, &x.from, &x.to, x.below); err != nil {
+			return nil, err
+		}
 	}
 	if err := x.target(false); err != nil {
 		return nil, err
@@ -57,35 +56,28 @@ func (s *Service) planCopy(r Reader, a *Actor, from, to Path, c Conditions, deep
 	if err := x.locks(g, false); err != nil {
 		return nil, err
 	}
-	if err := g.conditions(c, &x.from, x.from.entry()); err != nil {
+	if err := g.conditions(c, &x.from); err != nil {
 		return nil, err
 	}
 	if x.to.found() && c.NoOverwrite {
 		return nil, E(Precondition, ReasonOverwrite)
 	}
-	return x, s.room(&x.to, nil, x.bytes())
+	x.purge, err = s.room(r, &x.to, x.demand())
+	return x, err
 }
 
-func (x *transfer) bytes() int64 {
-	n := x.from.entry().Version.Size
-	for _, e := range x.below {
-		n += e.Version.Size
+// demand of a copy: the bytes of all documents, in the place of what gives way.
+func (x *transfer) demand() demand {
+	d := demandOf(&x.to, nil, x.from.entry().Version.Size)
+	for i := range x.below {
+		d.current += demandOf(&x.to, nil, x.below[i].Version.Size).current
 	}
-	return n
-}
-
-// visibleOnly leaves out what the actor does not see.
-func (t *spot) visibleOnly(below []Entry) []Entry {
-	gone := map[EntryID]bool{}
-	out := below[:0:0]
-	for _, e := range below {
-		if gone[e.Parent] || !t.sees(e) {
-			gone[e.ID] = true
-			continue
-		}
-		out = append(out, e)
+	for i := range x.replaced {
+		gone := demandOf(&x.to, &x.replaced[i], 0)
+		d.current += gone.current
+		d.superseded += gone.superseded
 	}
-	return out
+	return d
 }
 
 // mayCopy: read there, create (a folder) here; never a release or take-over.
@@ -101,7 +93,7 @@ func (s *Service) mayCopy(x *transfer) error {
 		return s.forbidden(x.from.side)
 	}
 	role, allowed := s.may(&x.to, right, x.to.place(), nil)
-	if !allowed {
+	if !allowed || x.to.taken() {
 		return s.forbidden(x.to.side)
 	}
 	if right == ToMakeFolder { // its documents need the right too
@@ -122,15 +114,13 @@ func (s *Service) mayCopy(x *transfer) error {
 // mayOverwrite: a file over a file is a new version; anything else removes what
 // stands there.
 func (s *Service) mayOverwrite(r Reader, x *transfer) error {
-	below, err := s.below(r, &x.to)
-	if err != nil {
+	if err := s.occupied(r, x); err != nil {
 		return err
 	}
-	x.replaced = append([]Entry{*x.to.entry()}, below...)
 	for i := range x.replaced {
 		e := &x.replaced[i]
 		right := removal(e)
-		if i == 0 && !e.Folder && !x.from.entry().Folder {
+		if x.documents() {
 			right = ToReplace
 		}
 		if _, allowed := s.may(&x.to, right, x.to.place(), e); !allowed {
@@ -140,56 +130,49 @@ func (s *Service) mayOverwrite(r Reader, x *transfer) error {
 	return nil
 }
 
+// copy carries a decided COPY out.
 func (s *Service) copy(tx Tx, x *transfer) (Moved, error) {
-	src := *x.from.entry()
-	created := !x.to.found()
-	if !created && (src.Folder || x.to.entry().Folder) {
-		if err := s.removeTree(tx, &x.to, x.role, OpRemove, x.replaced[1:]); err != nil {
-			return Moved{}, err
-		}
-		last := len(x.to.chain) - 1
-		x.to.rest, x.to.chain = []string{x.to.path.Base()}, x.to.chain[:last]
-	}
-	top, err := s.copyOne(tx, x, src, x.to)
-	if err != nil {
+	if err := s.purge(tx, &x.to, x.role, x.purge); err != nil {
 		return Moved{}, err
 	}
-	made := map[EntryID]spot{}
-	if src.Folder {
-		made[src.ID] = x.to.into(top)
-	}
-	for _, e := range x.below {
-		at, known := made[e.Parent]
-		if !known {
-			continue
-		}
-		at.rest = []string{e.Name}
-		n, err := s.copyOne(tx, x, e, at)
-		if err != nil {
+	created := !x.to.found()
+	if !created && !x.documents() {
+		if err := s.clear(tx, x); err != nil {
 			return Moved{}, err
 		}
-		if e.Folder {
-			made[e.ID] = at.into(n)
-		}
 	}
-	n := Node{Path: x.to.path, Name: top.Name, Folder: top.Folder, ETag: s.etag(&x.to, &top), Entry: top, Number: x.to.member.Number, Side: x.to.side}
-	return Moved{Node: n, Created: created}, nil
+	var made Entry               // the top
+	into := map[EntryID]spot{}   // where the content of a copied folder goes
+	top := len(x.from.chain) - 1 // of the chains that walkTree gives
+	err := walkTree(x.from.chain, x.below, func(chain []Entry) error {
+		src := chain[len(chain)-1]
+		at := x.to
+		if len(chain)-1 > top {
+			at = into[src.Parent]
+			at.rest = []string{src.Name}
+		}
+		e, err := s.copyOne(tx, x, chain, at)
+		if src.Folder {
+			into[src.ID] = at.into(e)
+		}
+		if len(chain)-1 == top {
+			made = e
+		}
+		return err
+	})
+	return x.done(&made, created), err
 }
 
-// into is the spot of a folder just made at the missing end of t.
-func (t spot) into(e Entry) spot {
-	t.chain, t.rest = append(t.chain[:len(t.chain):len(t.chain)], e), nil
-	return t
-}
-
-// copyOne copies one entry, without what is below it, to where at leads.
-func (s *Service) copyOne(tx Tx, x *transfer, src Entry, at spot) (Entry, error) {
+// copyOne copies the end of a chain, without what is below it, to where at
+// leads.
+func (s *Service) copyOne(tx Tx, x *transfer, chain []Entry, at spot) (Entry, error) {
+	src := &chain[len(chain)-1]
 	var e Entry
 	var err error
 	if src.Folder {
 		e, err = s.makeFolder(tx, &at, x.role)
 	} else {
-		e, err = s.copyFile(tx, x, src, at)
+		e, err = s.copyFile(tx, x, chain, at)
 	}
 	if err != nil {
 		return e, err
@@ -201,14 +184,15 @@ func (s *Service) copyOne(tx Tx, x *transfer, src Entry, at spot) (Entry, error)
 	return e, tx.SetProps(e.ID, props[src.ID], nil)
 }
 
-func (s *Service) copyFile(tx Tx, x *transfer, src Entry, at spot) (Entry, error) {
+func (s *Service) copyFile(tx Tx, x *transfer, chain []Entry, at spot) (Entry, error) {
+	src := &chain[len(chain)-1]
 	pl := putPlan{spot: at, role: x.role}
 	if at.found() {
 		pl.old = at.entry()
 	}
 	v := src.Version
 	v.ID, v.Account, v.Person, v.Side, v.Time, v.Seen = NewVersionID(), at.actor.Account, at.actor.Person, at.side, tx.Now(), false
-	authors, err := s.authors(tx, &at, at.place(), v, &src.Version.ID)
+	authors, err := s.authors(tx, &pl, v, &src.Version.ID)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -216,7 +200,8 @@ func (s *Service) copyFile(tx Tx, x *transfer, src Entry, at spot) (Entry, error
 	if err != nil {
 		return e, err
 	}
-	rec := s.record(at.actor, OpCopy, ok).about(tx, &at, x.role, &e, x.from.inside())
+	from := spot{chain: chain}
+	rec := s.record(at.actor, OpCopy, ok).about(tx, &at, x.role, &e, from.inside())
 	rec.Detail.Target, rec.Detail.Source = at.inside(), int64(src.ID)
-	return e, tx.Audit(rec)
+	return e, tx.Audit(s.byProcedure(rec, &at))
 }

@@ -5,8 +5,7 @@ package mailbox
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
-	"strconv"
+	"slices"
 	"time"
 )
 
@@ -28,17 +27,16 @@ func (s *Service) deliver(ctx context.Context, a Actor, p Path, up Upload, also 
 	ctx, cancel := context.WithTimeout(ctx, s.o.MaxUpload)
 	defer cancel()
 	d := delivery{s: s, actor: a, path: p, up: up, id: NewVersionID(), also: also}
-	sh, err := d.allow(ctx)
-	if err != nil {
+	defer d.end()
+	if err := d.allow(ctx); err != nil {
 		return Receipt{}, err
 	}
-	defer sh.end()
 	staged, err := s.blobs.Stage(ctx, d.key, d.announced())
 	if err != nil {
 		return Receipt{}, err
 	}
 	defer staged.Discard() //nolint:errcheck // nothing names it; the janitor has the rest
-	if d.got, err = s.receive(ctx, up, staged, sh); err != nil {
+	if d.got, err = s.receive(ctx, up, staged, d.grow); err != nil {
 		return Receipt{}, err
 	}
 	if err := d.judge(ctx); err != nil {
@@ -63,7 +61,27 @@ type delivery struct {
 	inside  string  // path for the description
 	got     received
 	verdict Verdict
+	share   *share  // of the staging budget
+	flight  *flight // of the member's quota
 	also    func(Tx, *spot, *Entry) error
+}
+
+// end gives back what the upload has reserved.
+func (d *delivery) end() {
+	if d.share != nil {
+		d.share.end()
+	}
+	if d.flight != nil {
+		d.flight.end()
+	}
+}
+
+// grow reserves for n bytes of the body.
+func (d *delivery) grow(n int64) error {
+	if err := d.flight.cover(n); err != nil {
+		return err
+	}
+	return d.share.cover(n)
 }
 
 // announced is the size in bytes that the client promised; -1 for none.
@@ -74,13 +92,12 @@ func (d *delivery) announced() int64 {
 	return d.up.Expected
 }
 
-// allow refuses before the first body byte what the commit would refuse.
-func (d *delivery) allow(ctx context.Context) (*share, error) {
-	s := d.s
-	size := d.announced()
-	if err := s.scanner.Ready(); err != nil {
-		return nil, err
-	}
+// allow refuses before the first body byte what the commit would refuse, and
+// reserves staging and quota.
+func (d *delivery) allow(ctx context.Context) error {
+	s, size := d.s, d.announced()
+	var free, credit int64
+	var full error
 	err := s.catalog.View(ctx, func(r Reader) error {
 		need := max(size, 0)
 		if need > s.o.MaxSize { // told below: that no quota would help
@@ -95,15 +112,23 @@ func (d *delivery) allow(ctx context.Context) (*share, error) {
 		}
 		d.inside, d.member = pl.inside(), pl.member.ID
 		d.key = BlobKey{Member: pl.member.Number, Folder: s.o.Folders.Of(pl.place()), Version: d.id}
+		free, credit, full = s.headroom(&pl.spot), -demandOf(&pl.spot, pl.old, 0).current, s.overQuota(&pl.spot)
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if size > s.o.MaxSize {
-		return nil, s.tooLarge()
+		return s.tooLarge()
 	}
-	return s.staging.begin(d.actor.Account, size)
+	if err := s.scanner.Ready(); err != nil {
+		return err
+	}
+	if d.flight, err = s.flights.begin(d.member, free, credit, size, full); err != nil {
+		return err
+	}
+	d.share, err = s.staging.begin(d.actor.Account, size)
+	return err
 }
 
 // judge asks the scanner about exactly the bytes that are staged. Whatever is
@@ -133,20 +158,20 @@ func (d *delivery) discard(ctx context.Context, refusal *Error) error {
 	s := d.s
 	err := s.catalog.Update(ctx, d.member, func(tx Tx) error {
 		pl, err := s.planPut(tx, &d.actor, d.path, Conditions{If: d.up.If}, 0)
-		e := &Entry{}
-		switch {
-		case err == nil:
-			if pl.old != nil {
-				e = pl.old
-			}
-			if err := s.takeBack(tx, &pl, &d.actor, d.up.Conditions); err != nil {
-				return err
-			}
-		case KindOf(err) == Internal || KindOf(err) == Unavailable:
+		if k := KindOf(err); err != nil && (k == Internal || k == Unavailable) {
 			return err
 		}
 		rec := s.record(&d.actor, OpRefusedFile, resultOf(refusal))
-		rec.Time, rec.Member, rec.Entry, rec.Place = tx.Now(), d.member, e.ID, e.Place
+		if err == nil {
+			if pl.old != nil {
+				rec.Entry = pl.old.ID
+			}
+			rec.Role, rec.Place = pl.role, pl.place()
+			if err := s.takeBack(tx, &pl, d.up.Conditions); err != nil {
+				return err
+			}
+		}
+		rec.Time, rec.Member = tx.Now(), d.member
 		copy(rec.SHA256[:], d.got.digests.sum("sha-256"))
 		rec.Detail.Path, rec.Detail.Size, rec.Detail.Text = d.inside, d.got.size, d.verdict.Signature
 		if err := tx.Audit(rec); err != nil {
@@ -164,17 +189,27 @@ func (d *delivery) discard(ctx context.Context, refusal *Error) error {
 	return refusal
 }
 
-// takeBack removes an empty first version that the actor's own client put under
-// a lock as a placeholder for the refused content.
-func (s *Service) takeBack(tx Tx, pl *putPlan, a *Actor, c Conditions) error {
-	if pl.old == nil || pl.old.Version.Size != 0 || pl.old.Version.Account != a.Account || len(c.Tokens()) == 0 {
+// takeBack removes an empty first version that the actor put at this very place
+// and holds a lock on, as a placeholder for the refused content.
+func (s *Service) takeBack(tx Tx, pl *putPlan, c Conditions) error {
+	if pl.old == nil || pl.returned || pl.old.Version.Size != 0 || pl.old.Version.Account != pl.actor.Account {
+		return nil
+	}
+	g, err := s.guard(tx, pl.actor, pl.member.ID, c)
+	if err != nil {
+		return err
+	}
+	own := slices.ContainsFunc(g.covering(pl.chain), func(l Lock) bool {
+		return l.Entry == pl.old.ID && l.Account == pl.actor.Account && slices.Contains(g.tokens, l.Token)
+	})
+	if !own {
 		return nil
 	}
 	vs, err := tx.Versions(pl.old.ID)
 	if err != nil || len(vs) != 1 {
 		return err
 	}
-	return s.remove(tx, &pl.spot, pl.role, OpRemove)
+	return s.removeTree(tx, &pl.spot, pl.role, nil)
 }
 
 func (d *delivery) description() Description {
@@ -187,27 +222,35 @@ func (d *delivery) description() Description {
 // commit is the one catalog transaction. The client may hang up from here on.
 // A lost answer is looked up by the version id, never guessed.
 func (d *delivery) commit(ctx context.Context) (Receipt, error) {
-	if err := ctx.Err(); err != nil {
-		return Receipt{}, Wrap(Canceled, ReasonBroken, err)
-	}
+	gone := ctx.Err()
+	cause := context.Cause(ctx)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitLimit)
 	defer cancel()
+	if gone != nil { // nothing was sent yet
+		d.abandon(ctx)
+		return Receipt{}, ended(cause, gone)
+	}
+	d.flight.end() // from here on the catalog counts
 	var got Receipt
 	err := d.s.catalog.Update(ctx, d.member, func(tx Tx) (err error) {
 		got, err = d.put(tx)
 		return err
 	})
-	switch {
-	case err == nil && !got.Repeated:
-		return got, nil
-	case err == nil: // nothing names the new bytes
+	switch KindOf(err) {
+	case Internal, Unavailable:
+		if err != nil {
+			return d.lookUp(ctx, got, err)
+		}
+	case Canceled: // it never began
+		err = &Error{Kind: Unavailable, Reason: ReasonCatalog, RetryAfter: 10 * time.Second, Err: err}
+	}
+	if err != nil || got.Repeated { // nothing names the new bytes
 		d.abandon(ctx)
-		return got, nil
-	case KindOf(err) != Unavailable && KindOf(err) != Internal: // refused by the rules: rolled back
-		d.abandon(ctx)
+	}
+	if err != nil {
 		return Receipt{}, err
 	}
-	return d.lookUp(ctx, got, err)
+	return got, nil
 }
 
 // lookUp finds out what became of a commit whose answer was lost.
@@ -230,41 +273,6 @@ func (d *delivery) abandon(ctx context.Context) {
 	}
 }
 
-// put is the transaction's function: it may run more than once.
-func (d *delivery) put(tx Tx) (Receipt, error) {
-	s, a := d.s, &d.actor
-	pl, err := s.planPut(tx, a, d.path, d.up.Conditions, d.got.size)
-	if err != nil {
-		return Receipt{}, err
-	}
-	v := d.version(tx, &pl)
-	if old := pl.old; old != nil && !pl.returned && old.Version.Account == a.Account && old.Version.SHA256 == v.SHA256 && old.Version.Size == v.Size && d.also == nil {
-		return d.repeat(tx, &pl)
-	}
-	v.Blob = d.key
-	authors, err := s.authors(tx, &pl.spot, pl.place(), v, nil)
-	if err != nil {
-		return Receipt{}, err
-	}
-	e, err := s.store(tx, &pl, v, authors, d.modified(tx))
-	if err != nil {
-		return Receipt{}, err
-	}
-	op := OpReplace
-	if pl.old == nil {
-		op = OpCreate
-	}
-	if err := tx.Audit(s.record(a, op, ok).about(tx, &pl.spot, pl.role, &e, pl.inside())); err != nil {
-		return Receipt{}, err
-	}
-	if d.also != nil {
-		if err := d.also(tx, &pl.spot, &e); err != nil {
-			return Receipt{}, err
-		}
-	}
-	return d.receipt(&pl, e), nil
-}
-
 func (d *delivery) version(tx Tx, pl *putPlan) Version {
 	v := Version{ID: d.id, Size: d.got.size, SHA1: d.got.digests.sum("sha-1"), MD5: d.got.digests.sum("md5"),
 		Account: d.actor.Account, Person: d.actor.Person, Side: pl.side, Time: tx.Now(),
@@ -278,166 +286,6 @@ func (d *delivery) modified(tx Tx) time.Time {
 		return tx.Now()
 	}
 	return d.up.Modified
-}
-
-func (d *delivery) repeat(tx Tx, pl *putPlan) (Receipt, error) {
-	rec := d.s.record(&d.actor, OpRepeated, ok).about(tx, &pl.spot, pl.role, pl.old, pl.inside())
-	if err := tx.Audit(rec); err != nil {
-		return Receipt{}, err
-	}
-	r := d.receipt(pl, *pl.old)
-	r.Repeated, r.Created = true, false
-	return r, nil
-}
-
-func (d *delivery) receipt(pl *putPlan, e Entry) Receipt {
-	return Receipt{Created: pl.old == nil || pl.returned, Node: Node{Path: d.path, Name: e.Name, ETag: d.s.etag(&pl.spot, &e),
-		Entry: e, Number: pl.member.Number, Side: pl.side}}
-}
-
-// putPlan is what a PUT would do, decided by the rules.
-type putPlan struct {
-	spot
-	old      *Entry // whose new version it is; nil for a new entry
-	returned bool   // old comes back from the folder of returned documents
-	role     Role
-	makeDrop bool // a data centre's folder comes first
-}
-
-// planPut decides a PUT of size bytes in the order of checks of DESIGN.md
-// section 2.
-func (s *Service) planPut(r Reader, a *Actor, p Path, c Conditions, size int64) (putPlan, error) {
-	t, err := s.toWrite(r, a, p)
-	if err != nil {
-		return putPlan{}, err
-	}
-	pl := putPlan{spot: t, makeDrop: t.noDrop}
-	if pl.role, err = s.mayPut(&t); err != nil {
-		return pl, err
-	}
-	if err := s.newName(r, &t); err != nil {
-		return pl, err
-	}
-	if p.Slash() { // as only folders are written
-		return pl, E(Conflict, ReasonIsFolder)
-	}
-	if t.found() {
-		if t.entry().Folder {
-			return pl, E(Conflict, ReasonIsFolder)
-		}
-		pl.old = t.entry()
-	} else if err := t.openParent(); err != nil {
-		return pl, err
-	}
-	g, err := s.guard(r, a, t.member.ID, c)
-	if err != nil {
-		return pl, err
-	}
-	if pl.old != nil {
-		err = g.content(t.chain)
-	} else {
-		err = g.membership(t.chain)
-	}
-	if err != nil {
-		return pl, err
-	}
-	if err := g.conditions(c, &t, pl.old); err != nil {
-		return pl, err
-	}
-	if pl.old == nil {
-		if err := s.comesBack(r, &pl); err != nil {
-			return pl, err
-		}
-	}
-	return pl, s.room(&t, pl.old, size)
-}
-
-// mayPut checks the right to create or replace at the nearest visible parent.
-func (s *Service) mayPut(t *spot) (Role, error) {
-	if t.closed() {
-		return "", E(Forbidden, ReasonClosed)
-	}
-	right, e := ToCreate, (*Entry)(nil)
-	if t.found() && !t.entry().Folder {
-		right, e = ToReplace, t.entry()
-	}
-	role, allowed := s.may(t, right, t.place(), e)
-	if !allowed {
-		return "", s.forbidden(t.side)
-	}
-	return role, nil
-}
-
-// newName applies the name policy to a name that would come to be.
-func (s *Service) newName(r Reader, t *spot) error {
-	if err := t.path.Fault(); err != nil {
-		return err
-	}
-	if t.found() {
-		return nil
-	}
-	names := t.rest
-	for _, n := range names {
-		if err := CheckName(n); err != nil {
-			return err
-		}
-	}
-	if len(t.inside()) > MaxPath {
-		return E(NameRefused, ReasonPathLong, strconv.Itoa(MaxPath))
-	}
-	return s.foreignNumber(r, t, names[len(names)-1])
-}
-
-// foreignNumber refuses a name that carries another member's number, where the
-// installation says what a number looks like.
-func (s *Service) foreignNumber(r Reader, t *spot, name string) error {
-	if s.o.MemberNumber == nil || t.place() != Root && t.place() != Outbox {
-		return nil
-	}
-	for _, m := range s.o.MemberNumber.FindAllStringSubmatch(name, 16) {
-		number := m[min(1, len(m)-1)]
-		if number == t.member.Number {
-			continue
-		}
-		other, err := r.MemberByNumber(number)
-		if err == nil && other.ID != t.member.ID {
-			return E(NameRefused, ReasonNameNumber, number, t.member.Number)
-		}
-		if err != nil && KindOf(err) != NotFound {
-			return err
-		}
-	}
-	return nil
-}
-
-// openParent checks that the missing name would stand in an existing folder and
-// has no twin there.
-func (t *spot) openParent() error {
-	if len(t.rest) > 1 || !t.entry().Folder {
-		return E(ParentMissing, ReasonParent)
-	}
-	if t.twin != nil {
-		return E(Twin, ReasonTwin, t.twin.Name)
-	}
-	return nil
-}
-
-// room checks the member side's quota (DESIGN.md section 5).
-func (s *Service) room(t *spot, old *Entry, size int64) error {
-	q := s.quota(t.member)
-	if t.side != MemberSide || q == 0 {
-		return nil
-	}
-	u := t.member.Usage
-	current, superseded := u.Current+size, u.Superseded
-	if old != nil && old.Version.Side == MemberSide {
-		current -= old.Version.Size
-		superseded += old.Version.Size
-	}
-	if current > q || superseded > orDefault(s.o.Superseded, 2*q) {
-		return E(OverQuota, ReasonQuota, fmt.Sprintf("%d MiB", q>>20))
-	}
-	return nil
 }
 
 // SHA256Hex is the lower-case hexadecimal form used in exports and answers.

@@ -32,14 +32,15 @@ func (s *Service) MakeFolder(ctx context.Context, a Actor, p Path, c Conditions)
 		if err := g.membership(t.chain); err != nil {
 			return err
 		}
-		if err := g.conditions(c, &t, nil); err != nil {
+		if err := g.conditions(c, &t); err != nil {
 			return err
 		}
 		e, err := s.makeFolder(tx, &t, role)
 		if err != nil {
 			return err
 		}
-		n = Node{Path: p, Name: e.Name, Folder: true, ETag: s.etag(&t, &e), Entry: e, Number: t.member.Number, Side: t.side}
+		n = t.node(&e)
+		n.Path, n.ETag = p, t.etag(&e)
 		return nil
 	})
 	return n, err
@@ -53,7 +54,7 @@ func (s *Service) mayMakeFolder(t *spot) (Role, error) {
 		return "", E(Forbidden, ReasonClosed)
 	}
 	role, allowed := s.may(t, ToMakeFolder, t.place(), nil)
-	if !allowed {
+	if !allowed || t.taken() {
 		return "", s.forbidden(t.side)
 	}
 	return role, nil

@@ -28,10 +28,28 @@ func (s *Service) guard(r Reader, a *Actor, m MemberID, c Conditions) (*guard, e
 func (g *guard) covering(chain []Entry) []Lock {
 	var ls []Lock
 	for _, l := range g.locks {
-		for i, e := range chain {
-			if l.Entry == e.ID && (l.Infinite || i == len(chain)-1) {
+		for i := range chain {
+			if l.Entry == chain[i].ID && (l.Infinite || i == len(chain)-1) {
 				ls = append(ls, l)
 			}
+		}
+	}
+	return ls
+}
+
+// within gives the locks of entries themselves, not of what is above them.
+func (g *guard) within(entries []Entry) []Lock {
+	if len(g.locks) == 0 {
+		return nil
+	}
+	ids := make(map[EntryID]bool, len(entries))
+	for i := range entries {
+		ids[entries[i].ID] = true
+	}
+	var ls []Lock
+	for _, l := range g.locks {
+		if ids[l.Entry] {
+			ls = append(ls, l)
 		}
 	}
 	return ls
@@ -61,22 +79,16 @@ func (g *guard) membership(folder []Entry) error { return g.permits(g.covering(f
 
 // tree guards the removal of an entry with all below.
 func (g *guard) tree(chain []Entry, below []Entry) error {
-	ls := g.covering(chain)
-	for _, l := range g.locks {
-		if slices.ContainsFunc(below, func(e Entry) bool { return e.ID == l.Entry }) {
-			ls = append(ls, l)
-		}
-	}
-	return g.permits(ls)
+	return g.permits(append(g.covering(chain), g.within(below)...))
 }
 
-// conditions judges the preconditions of a request for the resource at t (e nil
-// if absent). Kind Precondition when they do not hold.
-func (g *guard) conditions(c Conditions, t *spot, e *Entry) error {
+// conditions judges the preconditions of a request for the resource at t. Kind
+// Precondition when they do not hold.
+func (g *guard) conditions(c Conditions, t *spot) error {
 	failed := E(Precondition, ReasonCondition)
-	etag := ""
-	if e != nil {
-		etag = g.s.etag(t, e)
+	etag, err := g.etag(t)
+	if err != nil {
+		return err
 	}
 	if c.IfMatch.Present && !c.IfMatch.match(etag, false) {
 		return failed
@@ -84,20 +96,29 @@ func (g *guard) conditions(c Conditions, t *spot, e *Entry) error {
 	if c.IfNoneMatch.Present && c.IfNoneMatch.match(etag, true) {
 		return failed
 	}
-	if !c.IfUnmodifiedSince.IsZero() && !c.IfMatch.Present && e != nil &&
-		e.Modified.Truncate(time.Second).After(c.IfUnmodifiedSince) {
+	if !c.IfUnmodifiedSince.IsZero() && !c.IfMatch.Present && t.found() &&
+		t.entry().Modified.Truncate(time.Second).After(c.IfUnmodifiedSince) {
 		return failed
 	}
-	return g.ifHeader(c, t, e)
+	return g.ifHeader(c, t)
+}
+
+// etag of what stands at t, "" if nothing does.
+func (g *guard) etag(t *spot) (string, error) {
+	if !t.found() {
+		return "", nil
+	}
+	n, err := g.s.nodeOf(g.r, t)
+	return n.ETag, err
 }
 
 // ifHeader evaluates RFC 4918 section 10.4.3: one list that holds is enough.
-func (g *guard) ifHeader(c Conditions, t *spot, e *Entry) error {
+func (g *guard) ifHeader(c Conditions, t *spot) error {
 	if len(c.If) == 0 {
 		return nil
 	}
 	for _, l := range c.If {
-		holds, err := g.list(l, t, e)
+		holds, err := g.list(l, t)
 		if err != nil {
 			return err
 		}
@@ -108,7 +129,7 @@ func (g *guard) ifHeader(c Conditions, t *spot, e *Entry) error {
 	return E(Precondition, ReasonCondition)
 }
 
-func (g *guard) list(l IfList, t *spot, e *Entry) (bool, error) {
+func (g *guard) list(l IfList, t *spot) (bool, error) {
 	if l.Foreign {
 		return false, nil
 	}
@@ -117,18 +138,18 @@ func (g *guard) list(l IfList, t *spot, e *Entry) (bool, error) {
 		if k := KindOf(err); err != nil && k != NotFound && k != Forbidden {
 			return false, err
 		}
-		t, e = &other, nil
-		if err == nil && other.found() {
-			e = other.entry()
+		if err != nil { // nothing that the actor sees
+			other = spot{rest: []string{""}}
 		}
+		t = &other
 	}
 	var covering []Lock
-	etag := ""
 	if len(t.chain) > 0 {
 		covering = g.covering(t.chain)
 	}
-	if e != nil {
-		etag = g.s.etag(t, e)
+	etag, err := g.etag(t)
+	if err != nil {
+		return false, err
 	}
 	for _, term := range l.Terms {
 		var holds bool

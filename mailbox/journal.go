@@ -170,10 +170,16 @@ func (s *Service) record(a *Actor, op Operation, result string) Record {
 	return r
 }
 
-// about fills in what a record is about.
+// about fills in what a record is about. Its place is where the entry stands
+// afterwards.
 func (r Record) about(tx Reader, t *spot, role Role, e *Entry, path string) Record {
-	r.Time, r.Role, r.Member = tx.Now(), role, t.member.ID
-	r.Place, r.Entry, r.Detail.Folder = e.Place, e.ID, e.Folder
+	r.Time, r.Role, r.Member, r.Place = tx.Now(), role, t.member.ID, e.Place
+	return r.of(e, path)
+}
+
+// of fills in the entry of a record.
+func (r Record) of(e *Entry, path string) Record {
+	r.Entry, r.Detail.Folder = e.ID, e.Folder
 	if !e.Folder {
 		r.Version, r.SHA256, r.Detail.Size = e.Version.ID, e.Version.SHA256, e.Version.Size
 	}

@@ -5,7 +5,6 @@ package mailbox
 import (
 	"bytes"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,66 +22,83 @@ type LockRequest struct {
 // Lock locks what stands at a path. A missing name becomes an empty document
 // that passes the gate like any other (RFC 4918 section 7.3); created says so.
 func (s *Service) Lock(ctx context.Context, a Actor, p Path, q LockRequest) (l Lock, created bool, err error) {
-	err = s.update(ctx, &a, p, func(tx Tx) error {
-		t, e, err := s.planLock(tx, &a, p, q)
-		if err != nil {
+	for range 3 { // others may make or remove the document meanwhile
+		err = s.update(ctx, &a, p, func(tx Tx) error {
+			t, err := s.planLock(tx, &a, p, q)
+			if err == nil {
+				l, err = s.putLock(tx, t, t.entry(), q)
+			}
 			return err
+		})
+		if KindOf(err) != NotFound {
+			return l, false, err
 		}
-		l, err = s.putLock(tx, t, e, q)
-		return err
-	})
-	if KindOf(err) != NotFound {
-		return l, false, err
+		up := Upload{Body: bytes.NewReader(nil), Length: 0, Expected: -1, Conditions: q.Conditions}
+		_, err = s.deliver(ctx, a, p, up, func(tx Tx, t *spot, e *Entry) (err error) {
+			l, err = s.lockNew(tx, t, e, q)
+			return err
+		})
+		if KindOf(err) != Exists {
+			return l, true, err
+		}
 	}
-	up := Upload{Body: bytes.NewReader(nil), Length: 0, Expected: -1, Conditions: q.Conditions}
-	_, err = s.deliver(ctx, a, p, up, func(tx Tx, t *spot, e *Entry) error {
-		l, err = s.putLock(tx, t, e, q)
-		return err
-	})
-	return l, true, err
+	return l, false, err
 }
 
-func (s *Service) planLock(tx Tx, a *Actor, p Path, q LockRequest) (*spot, *Entry, error) {
+// planLock decides a LOCK of what exists. Kind NotFound says that a document
+// may be made.
+func (s *Service) planLock(tx Tx, a *Actor, p Path, q LockRequest) (*spot, error) {
 	t, err := s.toWrite(tx, a, p)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if t.fixed() {
-		return nil, nil, E(Forbidden, ReasonFixedFolder)
+		return nil, E(Forbidden, ReasonFixedFolder)
 	}
 	if !t.found() {
 		if _, err := s.mayPut(&t); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		return nil, nil, E(NotFound, ReasonNotFound)
+		return nil, E(NotFound, ReasonNotFound)
 	}
-	e := t.entry()
-	if _, allowed := s.may(&t, ToLock, t.place(), e); !allowed {
-		return nil, nil, s.forbidden(t.side)
+	if _, allowed := s.may(&t, ToLock, t.place(), t.entry()); !allowed {
+		return nil, s.forbidden(t.side)
 	}
 	g, err := s.guard(tx, a, t.member.ID, q.Conditions)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var below []Entry
 	if q.Infinite {
 		if below, err = s.below(tx, &t); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if err := g.compatible(t.chain, below, q.Exclusive); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &t, e, g.conditions(q.Conditions, &t, e)
+	return &t, g.conditions(q.Conditions, &t)
+}
+
+// lockNew locks a document that this very commit makes. What its folder is
+// locked by holds for it too.
+func (s *Service) lockNew(tx Tx, t *spot, e *Entry, q LockRequest) (Lock, error) {
+	g, err := s.guard(tx, t.actor, t.member.ID, q.Conditions)
+	if err != nil {
+		return Lock{}, err
+	}
+	at := t.into(*e)
+	if err := g.compatible(at.chain, nil, q.Exclusive); err != nil {
+		return Lock{}, err
+	}
+	return s.putLock(tx, &at, e, q)
 }
 
 // compatible says whether a new lock may stand beside those that exist (RFC
 // 4918 section 6.1).
 func (g *guard) compatible(chain, below []Entry, exclusive bool) error {
-	for _, l := range g.locks {
-		over := slices.ContainsFunc(g.covering(chain), func(c Lock) bool { return c.Token == l.Token })
-		under := slices.ContainsFunc(below, func(e Entry) bool { return e.ID == l.Entry })
-		if (over || under) && (exclusive || l.Exclusive) {
+	for _, l := range append(g.covering(chain), g.within(below)...) {
+		if exclusive || l.Exclusive {
 			return E(Locked, ReasonLocked, l.Holder)
 		}
 	}
@@ -93,20 +109,43 @@ func (g *guard) compatible(chain, below []Entry, exclusive bool) error {
 }
 
 func (s *Service) putLock(tx Tx, t *spot, e *Entry, q LockRequest) (Lock, error) {
-	l := Lock{Token: "urn:uuid:" + uuid.NewString(), Member: t.member.ID, Entry: e.ID, Account: t.actor.Account,
-		Person: t.actor.Person, Holder: t.actor.PersonName, Exclusive: q.Exclusive, Infinite: q.Infinite, Owner: q.Owner,
-		Expires: tx.Now().Add(lockTime(q.Timeout))}
+	l := Lock{Token: newToken(tx.Now()), Member: t.member.ID, Entry: e.ID, Account: t.actor.Account,
+		Person: t.actor.Person, Holder: t.actor.PersonName, Exclusive: q.Exclusive, Infinite: q.Infinite, Owner: q.Owner}
+	l.Expires = expiry(l.Token, tx.Now(), q.Timeout)
 	if err := tx.PutLock(l); err != nil {
 		return l, err
 	}
 	return l, tx.Audit(s.record(t.actor, OpLock, ok).about(tx, t, t.roles[0], e, t.inside()))
 }
 
-func lockTime(wanted time.Duration) time.Duration {
-	if wanted <= 0 || wanted > MaxLockTime {
-		return MaxLockTime
+const tokenPrefix = "urn:uuid:"
+
+// newToken makes a lock token that cannot be guessed and says when it was made:
+// a UUIDv7 by the catalog's clock.
+func newToken(now time.Time) string {
+	u := uuid.New()
+	ms := uint64(now.UnixMilli())
+	for i := range 6 {
+		u[i] = byte(ms >> (40 - 8*i))
 	}
-	return wanted
+	u[6] = 0x70 | u[6]&0x0f
+	return tokenPrefix + u.String()
+}
+
+// expiry of a lock that is made or refreshed now. Nobody holds one for longer
+// than MaxLockTime, however often it is refreshed (DESIGN.md section 2).
+func expiry(token string, now time.Time, wanted time.Duration) time.Time {
+	if wanted <= 0 || wanted > MaxLockTime {
+		wanted = MaxLockTime
+	}
+	end := now.Add(MaxLockTime)
+	if v, err := ParseVersionID(token[len(tokenPrefix):]); err == nil {
+		end = v.Time().Add(MaxLockTime)
+	}
+	if until := now.Add(wanted); until.Before(end) {
+		return until
+	}
+	return end
 }
 
 // held finds a lock by its token, if it covers the path and is the actor's.
@@ -141,14 +180,14 @@ func (s *Service) RefreshLock(ctx context.Context, a Actor, p Path, c Conditions
 	err = s.update(ctx, &a, p, func(tx Tx) error {
 		for _, token := range c.Tokens() {
 			t, found, err := s.held(tx, &a, p, token)
-			if KindOf(err) == Conflict && err != nil {
-				continue
-			}
 			if err != nil {
+				if KindOf(err) == Conflict {
+					continue
+				}
 				return err
 			}
-			found.Expires = tx.Now().Add(lockTime(timeout))
 			l = found
+			l.Expires = expiry(l.Token, tx.Now(), timeout)
 			if err := tx.PutLock(l); err != nil {
 				return err
 			}

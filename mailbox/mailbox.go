@@ -283,3 +283,6 @@ type Delivery struct {
 	Superseded time.Time // replaced before anyone was told; zero for not
 	Fetched    time.Time // first complete retrieval by the receiving side; zero for none
 }
+
+// stands says that the delivery was neither withdrawn nor superseded.
+func (d Delivery) stands() bool { return d.Withdrawn.IsZero() && d.Superseded.IsZero() }

@@ -5,6 +5,7 @@ package mailbox
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -36,10 +37,8 @@ type NewMember struct {
 // CheckMember refuses what no member can be called: kind Invalid.
 func CheckMember(n NewMember) error {
 	switch {
-	case n.Number == "" || len(n.Number) > 32 || strings.ContainsFunc(n.Number, func(c rune) bool {
-		return c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '-'
-	}):
-		return E(Invalid, ReasonMalformed, fmt.Sprintf("number %q: 1 to 32 letters, digits and hyphens", n.Number))
+	case !isNumber(n.Number):
+		return E(Invalid, ReasonMalformed, fmt.Sprintf("number %q: 1 to %d letters, digits and hyphens", n.Number, maxNumber))
 	case strings.TrimSpace(n.Name) == "" || utf8.RuneCountInString(n.Name) > 200 || !utf8.ValidString(n.Name) || strings.ContainsFunc(n.Name, unicode.IsControl):
 		return E(Invalid, ReasonMalformed, fmt.Sprintf("name %q: 1 to 200 characters, no control characters", n.Name))
 	case n.Policy != "" && n.Policy != Single && n.Policy != FourEyes:
@@ -51,8 +50,8 @@ func CheckMember(n NewMember) error {
 }
 
 // AddMembers makes members with their mailboxes, all or none. One that exists
-// with the same particulars is left alone, so that an import may be repeated;
-// it reports how many were made.
+// with the same name, and with what else is given, is left alone, so that an
+// import may be repeated; it reports how many were made.
 func (s *Service) AddMembers(ctx context.Context, by By, ms []NewMember) (made int, err error) {
 	for _, n := range ms {
 		if err := CheckMember(n); err != nil {
@@ -62,27 +61,49 @@ func (s *Service) AddMembers(ctx context.Context, by By, ms []NewMember) (made i
 	err = s.catalog.Update(ctx, 0, func(tx Tx) error {
 		made = 0
 		for _, n := range ms {
-			have, err := tx.MemberByNumber(n.Number)
-			if err == nil && have.Name == n.Name {
-				continue
+			exists, err := s.exists(tx, n)
+			if err == nil && !exists {
+				err = s.addMember(tx, by, n)
+				made++
 			}
-			if err == nil {
-				return E(Exists, ReasonMalformed, fmt.Sprintf("member %s exists as %q", n.Number, have.Name))
-			}
-			if KindOf(err) != NotFound {
+			if err != nil {
 				return err
 			}
-			if err := s.addMember(tx, by, n); err != nil {
-				return err
-			}
-			made++
 		}
 		return nil
 	})
 	return made, err
 }
 
+// exists says whether there is a member with these particulars; kind Exists
+// when there is one with others.
+func (s *Service) exists(r Reader, n NewMember) (bool, error) {
+	have, err := r.MemberByNumber(n.Number)
+	if err != nil {
+		if KindOf(err) == NotFound {
+			err = nil
+		}
+		return false, err
+	}
+	parent, err := memberID(r, n.Parent)
+	if err != nil {
+		return false, err
+	}
+	successor, err := memberID(r, n.Successor)
+	if err != nil {
+		return false, err
+	}
+	if have.Name != n.Name || n.Policy != "" && have.Policy != n.Policy || n.Quota != 0 && have.Quota != n.Quota ||
+		parent != 0 && have.Parent != parent || successor != 0 && have.Successor != successor {
+		return false, E(Exists, ReasonMalformed, fmt.Sprintf("member %s exists: %s", n.Number, describe(have)))
+	}
+	return true, nil
+}
+
 func (s *Service) addMember(tx Tx, by By, n NewMember) error {
+	if slices.Contains(s.folders[1:], NameKey(n.Number)) { // a path with that name leads to the folder
+		return E(Invalid, ReasonMalformed, fmt.Sprintf("number %q is the name of a fixed folder", n.Number))
+	}
 	m := Member{Number: n.Number, Name: n.Name, Policy: n.Policy, Quota: n.Quota}
 	var err error
 	if m.Parent, err = memberID(tx, n.Parent); err != nil {
@@ -141,6 +162,9 @@ func (s *Service) SetMember(ctx context.Context, by By, number string, ch Member
 		if err := ch.apply(tx, &m); err != nil {
 			return err
 		}
+		if err := noCircle(tx, m); err != nil {
+			return err
+		}
 		if err := CheckMember(NewMember{Number: m.Number, Name: m.Name, Policy: m.Policy, Quota: m.Quota}); err != nil {
 			return err
 		}
@@ -188,105 +212,31 @@ func (ch MemberChange) apply(r Reader, m *Member) (err error) {
 	return err
 }
 
+// noCircle refuses a member that would be above or after itself.
+func noCircle(r Reader, m Member) error {
+	for _, next := range []func(Member) MemberID{
+		func(m Member) MemberID { return m.Parent }, func(m Member) MemberID { return m.Successor },
+	} {
+		seen := map[MemberID]bool{m.ID: true}
+		for at := next(m); at != 0; {
+			if seen[at] {
+				return E(Invalid, ReasonMalformed, "member "+m.Number+" would be its own parent or successor")
+			}
+			seen[at] = true
+			up, err := r.Member(at)
+			if err != nil {
+				return err
+			}
+			at = next(up)
+		}
+	}
+	return nil
+}
+
 func describe(m Member) string {
 	closed := "open"
 	if !m.ClosedOn.IsZero() {
 		closed = "closed on " + m.ClosedOn.Format(time.DateOnly)
 	}
 	return fmt.Sprintf("name %q, release %q, quota %d, parent %d, successor %d, %s", m.Name, m.Policy, m.Quota, m.Parent, m.Successor, closed)
-}
-
-// Restore brings a removed entry back to where it was, with all that was below
-// it when it went. Kind Twin when the name is taken meanwhile, kind
-// ParentMissing when its folder is out of view. What becomes visible to the
-// other side is a delivery again.
-func (s *Service) Restore(ctx context.Context, by By, id EntryID) error {
-	var m MemberID
-	err := s.catalog.View(ctx, func(r Reader) error {
-		e, err := r.Entry(id)
-		m = e.Member
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return s.catalog.Update(ctx, m, func(tx Tx) error {
-		e, err := tx.Entry(id)
-		if err != nil {
-			return err
-		}
-		if e.Removed.IsZero() {
-			return E(Conflict, ReasonExists)
-		}
-		t, err := s.spotAbove(tx, e)
-		if err != nil {
-			return err
-		}
-		t.rest = []string{e.Name}
-		if twin, err := tx.Child(e.Parent, NameKey(e.Name)); err == nil {
-			return E(Twin, ReasonTwin, twin.Name)
-		} else if KindOf(err) != NotFound {
-			return err
-		}
-		return s.restore(tx, by, t, e)
-	})
-}
-
-// spotAbove finds the folder of an entry as the catalog knows it, without an
-// actor's view.
-func (s *Service) spotAbove(r Reader, e Entry) (*spot, error) {
-	m, err := r.Member(e.Member)
-	if err != nil {
-		return nil, err
-	}
-	t := &spot{member: m, side: e.Side, actor: &Actor{Account: e.Account, Person: e.Person}, now: r.Now()}
-	for id := e.Parent; id != 0; {
-		up, err := r.Entry(id)
-		if err != nil {
-			return nil, err
-		}
-		if !up.Removed.IsZero() {
-			return nil, E(ParentMissing, ReasonParent)
-		}
-		t.chain = append([]Entry{up}, t.chain...)
-		id = up.Parent
-	}
-	return t, nil
-}
-
-func (s *Service) restore(tx Tx, by By, t *spot, e Entry) error {
-	change, err := tx.NextChange()
-	if err != nil {
-		return err
-	}
-	e.Removed, e.Place = time.Time{}, t.place()
-	if err := tx.UpdateEntry(e); err != nil {
-		return err
-	}
-	if err := touch(tx, t.chain, e, change); err != nil {
-		return err
-	}
-	back := *t
-	back.chain, back.rest = append(t.chain[:len(t.chain):len(t.chain)], e), nil
-	below, err := s.below(tx, &back)
-	if err != nil {
-		return err
-	}
-	var size int64
-	for _, f := range append([]Entry{e}, below...) {
-		if !f.Folder && f.Version.Side == MemberSide {
-			size += f.Version.Size
-		}
-	}
-	if size > 0 {
-		if err := tx.AddUsage(size, -size); err != nil {
-			return err
-		}
-	}
-	x := &transfer{from: back, to: *t, below: below}
-	if err := s.announceTree(tx, x, t.chain, e); err != nil {
-		return err
-	}
-	rec := by.record(tx, OpRestore).about(tx, t, "", &e, t.inside())
-	return tx.Audit(rec)
 }

@@ -44,7 +44,7 @@ func (s *Service) SetProperties(ctx context.Context, a Actor, p Path, ch Propert
 		if err := g.content(t.chain); err != nil {
 			return err
 		}
-		if err := g.conditions(ch.Conditions, &t, e); err != nil {
+		if err := g.conditions(ch.Conditions, &t); err != nil {
 			return err
 		}
 		if err := setProps(tx, e, ch); err != nil {

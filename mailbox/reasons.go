@@ -28,6 +28,7 @@ const (
 	ReasonOwnWork      Reason = "own-work"       // four eyes: an author cannot release
 	ReasonUnread       Reason = "unread"         // four eyes: read this version first
 	ReasonReleaseDoor  Reason = "release-door"   // release only in the browser
+	ReasonReturned     Reason = "returned"       // a returned document comes back to the outbox first
 	ReasonCopyRelease  Reason = "copy-release"   // COPY is never a release or take-over
 	ReasonExists       Reason = "exists"         // MKCOL on an existing name
 	ReasonParent       Reason = "parent-missing" //

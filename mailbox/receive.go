@@ -104,9 +104,9 @@ type received struct {
 
 // receive takes the body into staging. It uses constant memory whatever the
 // size, and leaves the staging to the caller.
-func (s *Service) receive(ctx context.Context, up Upload, staged Staged, sh *share) (received, error) {
+func (s *Service) receive(ctx context.Context, up Upload, staged Staged, grow func(int64) error) (received, error) {
 	r := received{digests: newDigester(up)}
-	n, err := s.pump(ctx, up, staged, sh, r.digests.all)
+	n, err := s.pump(ctx, up, staged, grow, r.digests.all)
 	if err != nil {
 		return r, err
 	}
@@ -128,7 +128,7 @@ func (s *Service) receive(ctx context.Context, up Upload, staged Staged, sh *sha
 
 // pump copies the body to the staging while another goroutine hashes it; a body
 // that fits one chunk is hashed in place.
-func (s *Service) pump(ctx context.Context, up Upload, staged io.Writer, sh *share, digests io.Writer) (int64, error) {
+func (s *Service) pump(ctx context.Context, up Upload, staged io.Writer, grow func(int64) error, digests io.Writer) (int64, error) {
 	h := hashing{digests: digests}
 	defer h.stop()
 	var total int64
@@ -136,7 +136,7 @@ func (s *Service) pump(ctx context.Context, up Upload, staged io.Writer, sh *sha
 		buf := chunks.Get().(*[]byte)
 		n, err := fill(up.Body, *buf)
 		total += int64(n)
-		if e := s.fits(total, sh); e != nil {
+		if e := s.fits(total, grow); e != nil {
 			chunks.Put(buf)
 			return total, e
 		}
@@ -149,6 +149,8 @@ func (s *Service) pump(ctx context.Context, up Upload, staged io.Writer, sh *sha
 			return total, nil
 		case err != nil:
 			return total, broken(ctx, err)
+		case ctx.Err() != nil: // a body that keeps coming after its time
+			return total, broken(ctx, ctx.Err())
 		}
 	}
 }
@@ -207,12 +209,12 @@ func (h *hashing) stop() {
 	}
 }
 
-// fits refuses a body that is over the limit or the budget.
-func (s *Service) fits(total int64, sh *share) error {
+// fits refuses a body that is over the limit, the budget or the quota.
+func (s *Service) fits(total int64, grow func(int64) error) error {
 	if total > s.o.MaxSize {
 		return s.tooLarge()
 	}
-	return sh.cover(total)
+	return grow(total)
 }
 
 func (s *Service) tooLarge() error {
@@ -221,11 +223,16 @@ func (s *Service) tooLarge() error {
 
 // broken is a body that ended early: the client went away, or was too slow.
 func broken(ctx context.Context, err error) error {
-	switch {
-	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		return Wrap(Invalid, ReasonTooSlow, err)
-	case ctx.Err() != nil:
-		return Wrap(Canceled, ReasonBroken, err)
+	if ctx.Err() != nil {
+		return ended(context.Cause(ctx), err)
 	}
 	return Wrap(Invalid, ReasonBroken, err)
+}
+
+// ended is an upload whose context did, for this cause.
+func ended(cause, err error) error {
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return Wrap(Invalid, ReasonTooSlow, err)
+	}
+	return Wrap(Canceled, ReasonBroken, err)
 }

@@ -6,27 +6,31 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 )
 
 // mayRelease checks what a release needs beyond the right (DESIGN.md section 2,
 // four eyes): inside the commit, so that nothing changes between check and
-// release (L13).
-func (s *Service) mayRelease(r Reader, x *transfer) error {
-	if s.o.ReleaseDoor != "" && x.from.actor.Via.Door != s.o.ReleaseDoor {
+// release (L13). The conditions of the request are known to hold.
+func (s *Service) mayRelease(r Reader, x *transfer, c Conditions) error {
+	actor, e := x.from.actor, x.from.entry()
+	if s.o.ReleaseDoor != "" && actor.Via.Door != s.o.ReleaseDoor {
 		return E(Forbidden, ReasonReleaseDoor)
 	}
 	if s.policy(x.from.member) != FourEyes {
 		return nil
 	}
-	e := x.from.entry()
-	authors, err := s.authorsSinceRelease(r, e)
+	authors, err := r.Authors(e.Version.ID)
 	if err != nil {
 		return err
 	}
-	if slices.Contains(authors, x.from.actor.Person) {
+	if slices.Contains(authors, actor.Person) {
 		return E(Forbidden, ReasonOwnWork)
 	}
-	f, err := r.Fetch(e.Version.ID, x.from.actor.Person)
+	if (c.IfMatch.Present || len(c.If) > 0) && !c.names(e.Version.ETag()) {
+		return E(Precondition, ReasonCondition)
+	}
+	f, err := r.Fetch(e.Version.ID, actor.Person)
 	if err != nil {
 		return err
 	}
@@ -36,25 +40,27 @@ func (s *Service) mayRelease(r Reader, x *transfer) error {
 	return nil
 }
 
-// authorsSinceRelease gives everybody whose work is in the current version or
-// in any since the last one that was released.
-func (s *Service) authorsSinceRelease(r Reader, e *Entry) ([]PersonID, error) {
-	versions, err := r.Versions(e.ID)
-	if err != nil {
-		return nil, err
+// waitForRead gives a download of the document that is just ending a moment to
+// be recorded: its last byte may reach the client before the record is made.
+func (s *Service) waitForRead(ctx context.Context, a *Actor, p Path) bool {
+	n, err := s.Find(ctx, *a, p, Want{})
+	k := fetchKey{a.Person, n.Entry.Version.ID}
+	if err != nil || !s.reads.underWay(k) {
+		return false
 	}
-	var all []PersonID
-	for i, v := range versions {
-		if i > 0 && v.Seen {
-			break
+	tick := time.NewTicker(25 * time.Millisecond)
+	defer tick.Stop()
+	for range 40 {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
 		}
-		authors, err := r.Authors(v.ID)
-		if err != nil {
-			return nil, err
+		if !s.reads.underWay(k) {
+			return true
 		}
-		all = append(all, authors...)
 	}
-	return all, nil
+	return false
 }
 
 // Return sends a document in the outbox back to its author, with the reason

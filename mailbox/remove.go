@@ -2,10 +2,7 @@
 
 package mailbox
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // Remove takes an entry, with all below it, out of view; versions stay (DESIGN.md
 // section 2). In the root it is a recall.
@@ -25,10 +22,6 @@ func (s *Service) Remove(ctx context.Context, a Actor, p Path, c Conditions) err
 		if !t.found() {
 			return E(NotFound, ReasonNotFound)
 		}
-		g, err := s.guard(tx, &a, t.member.ID, c)
-		if err != nil {
-			return err
-		}
 		below, err := s.below(tx, &t)
 		if err != nil {
 			return err
@@ -38,26 +31,39 @@ func (s *Service) Remove(ctx context.Context, a Actor, p Path, c Conditions) err
 				return s.forbidden(t.side)
 			}
 		}
+		g, err := s.guard(tx, &a, t.member.ID, c)
+		if err != nil {
+			return err
+		}
 		if err := g.tree(t.chain, below); err != nil {
 			return err
 		}
-		if err := g.conditions(c, &t, t.entry()); err != nil {
+		if err := g.membership(t.above()); err != nil {
 			return err
 		}
-		op := OpRemove
-		if t.place() == Root {
-			op = OpRecall
+		if err := g.conditions(c, &t); err != nil {
+			return err
 		}
-		return s.removeTree(tx, &t, role, op, below)
+		return s.removeTree(tx, &t, role, below)
 	})
 }
 
-// update runs fn in a transaction on the mailbox that a path leads to.
+// update runs fn in a transaction on the mailbox that a path leads to. What
+// leads to none is refused before it takes the catalog's writer.
 func (s *Service) update(ctx context.Context, a *Actor, p Path, fn func(Tx) error) error {
 	var m MemberID
 	err := s.catalog.View(ctx, func(r Reader) error {
-		t, err := s.toWrite(r, a, p)
-		m = t.member.ID
+		grants := a.fileGrants(r.Now())
+		if len(grants) == 0 {
+			return E(Forbidden, ReasonNoGrant)
+		}
+		box, _, err := s.mailboxOf(r, a, grants, p)
+		if err == nil && box == nil || KindOf(err) == NotFound {
+			return s.forbidden(sideOf(a))
+		}
+		if err == nil {
+			m = box.ID
+		}
 		return err
 	})
 	if err != nil {
@@ -92,7 +98,7 @@ func (s *Service) mayRemove(t *spot) (Role, error) {
 	return role, nil
 }
 
-// below gives everything under the end of a spot, bounded.
+// below gives everything under the end of a spot, parents first, bounded.
 func (s *Service) below(r Reader, t *spot) ([]Entry, error) {
 	if !t.found() || !t.entry().Folder {
 		return nil, nil
@@ -104,45 +110,75 @@ func (s *Service) below(r Reader, t *spot) ([]Entry, error) {
 	return below, err
 }
 
-// remove is removeTree for a file.
-func (s *Service) remove(tx Tx, t *spot, role Role, op Operation) error {
-	return s.removeTree(tx, t, role, op, nil)
+// walkTree calls fn with the chain of each entry of a subtree: first that of
+// its top, whose chain is given, then those below, parents first.
+func walkTree(top []Entry, below []Entry, fn func(chain []Entry) error) error {
+	chains := map[EntryID][]Entry{top[len(top)-1].ID: top}
+	if err := fn(top); err != nil {
+		return err
+	}
+	for i := range below {
+		up, known := chains[below[i].Parent]
+		if !known {
+			continue // below something that was left out
+		}
+		chain := join(up, below[i])
+		if below[i].Folder {
+			chains[below[i].ID] = chain
+		}
+		if err := fn(chain); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// removeTree takes the end of a spot and all below it out of view.
-func (s *Service) removeTree(tx Tx, t *spot, role Role, op Operation, below []Entry) error {
+// removeTree takes the end of a spot and all below it out of view. In the root
+// that is a recall.
+func (s *Service) removeTree(tx Tx, t *spot, role Role, below []Entry) error {
 	change, err := tx.NextChange()
 	if err != nil {
 		return err
 	}
 	e := *t.entry()
-	if err := touch(tx, t.chain[:len(t.chain)-1], e, change); err != nil {
+	if err := touch(tx, t.above(), e, change); err != nil {
+		return err
+	}
+	if err := s.leaveName(tx, e); err != nil {
 		return err
 	}
 	e.Removed = t.now
 	if err := tx.UpdateEntry(e); err != nil {
 		return err
 	}
-	all := append([]Entry{e}, below...)
-	if err := s.dropLocks(tx, t.member.ID, all); err != nil {
+	if err := forgetDrops(tx, below); err != nil {
+		return err
+	}
+	if err := s.dropLocks(tx, t.member.ID, append([]Entry{e}, below...)); err != nil {
 		return err
 	}
 	var size int64
-	for _, x := range all {
+	err = walkTree(join(t.above(), e), below, func(chain []Entry) error {
+		x := &chain[len(chain)-1]
 		if x.Folder {
-			continue
+			return nil
 		}
 		if x.Version.Side == MemberSide {
 			size += x.Version.Size
 		}
-		if err := s.withdraw(tx, t, x); err != nil {
-			return err
-		}
+		return s.withdraw(tx, t, chain)
+	})
+	if err != nil {
+		return err
 	}
 	if size > 0 {
 		if err := tx.AddUsage(-size, size); err != nil {
 			return err
 		}
+	}
+	op := OpRemove
+	if t.place() == Root {
+		op = OpRecall
 	}
 	return tx.Audit(s.record(t.actor, op, ok).about(tx, t, role, &e, t.inside()))
 }
@@ -151,18 +187,13 @@ func (s *Service) removeTree(tx Tx, t *spot, role Role, op Operation, below []En
 // sections 9.6, 9.9).
 func (s *Service) dropLocks(tx Tx, m MemberID, entries []Entry) error {
 	locks, err := tx.Locks(m)
-	if err != nil || len(locks) == 0 {
+	if err != nil {
 		return err
 	}
-	gone := make(map[EntryID]bool, len(entries))
-	for _, e := range entries {
-		gone[e.ID] = true
-	}
+	g := guard{locks: locks}
 	var tokens []string
-	for _, l := range locks {
-		if gone[l.Entry] {
-			tokens = append(tokens, l.Token)
-		}
+	for _, l := range g.within(entries) {
+		tokens = append(tokens, l.Token)
 	}
 	if len(tokens) == 0 {
 		return nil
@@ -170,20 +201,25 @@ func (s *Service) dropLocks(tx Tx, m MemberID, entries []Entry) error {
 	return tx.DeleteLocks(tokens...)
 }
 
-// withdraw marks the deliveries of an entry that leaves the other side's view.
-// A recall after the mail went out, or after the document was retrieved, is
-// told (DESIGN.md section 7).
-func (s *Service) withdraw(tx Tx, t *spot, e Entry) error {
+// withdraw marks the deliveries of a document, the end of the chain, that the
+// delivering side takes out of the other's view. What the authority does with a
+// submission that it took over is no withdrawal. A recall after the mail went
+// out, or after the document was retrieved, is told (DESIGN.md section 7),
+// unless the document had stepped out of view under a hidden name: that is how
+// Office saves, and a newer one stands in its place.
+func (s *Service) withdraw(tx Tx, t *spot, chain []Entry) error {
+	e := &chain[len(chain)-1]
 	ds, err := tx.Deliveries(e.ID)
 	if err != nil {
 		return err
 	}
+	shown := e.Place == Root && visibleBelow(MemberSide, chain)
 	var told, fetched bool
 	for _, d := range ds {
-		if !d.Withdrawn.IsZero() {
+		if !d.Withdrawn.IsZero() || d.Direction == ToTheAuth && t.side == AuthoritySide {
 			continue
 		}
-		if d.Direction == ToMember && e.Place == Root {
+		if d.Direction == ToMember && shown {
 			mailed, err := tx.Told(d.ID)
 			if err != nil {
 				return err
@@ -195,11 +231,11 @@ func (s *Service) withdraw(tx Tx, t *spot, e Entry) error {
 			return err
 		}
 	}
-	return s.tellRecall(tx, t, e, told, fetched, t.now)
+	return s.tellRecall(tx, t, e, told, fetched)
 }
 
-func (s *Service) tellRecall(tx Tx, t *spot, e Entry, told, fetched bool, now time.Time) error {
-	a := Alert{Member: t.member.ID, Account: t.actor.Account, Entry: e.ID, Version: e.Version.ID, Time: now}
+func (s *Service) tellRecall(tx Tx, t *spot, e *Entry, told, fetched bool) error {
+	a := Alert{Member: t.member.ID, Account: t.actor.Account, Entry: e.ID, Version: e.Version.ID, Time: t.now}
 	if told {
 		a.Kind = AlertRecalled
 		if err := tx.InsertAlert(a); err != nil {

@@ -18,6 +18,7 @@ type Options struct {
 	MaxSize    int64         // bytes of one document; 0 means 2000 MiB
 	Quota      int64         // bytes of a member's current versions; 0 means no limit
 	Superseded int64         // bytes of a member's earlier versions; 0 means twice the quota
+	Keep       Keep          // of superseded versions, although room is needed
 	MaxUpload  time.Duration // hard limit of one upload; 0 means 12 h
 	Memory     int64         // bytes of uploads held in memory at once; 0 means 64 MiB
 	Spool      int64         // bytes of uploads on disk at once; 0 means 64 GiB
@@ -36,23 +37,27 @@ type Options struct {
 const (
 	DefaultMaxSize = 2000 << 20 // what clamd can scan
 	MaxLockTime    = 24 * time.Hour
-	commitLimit    = time.Minute // for a commit whose client may be gone
-	maxLocks       = 1000        // per mailbox
-	maxTree        = 20000       // entries in one operation
-	pageSize       = 1000        // entries of one catalog page
-	smallBody      = 1 << 20     // bytes; what storages hold in memory
+	commitLimit    = time.Minute    // for a commit whose client may be gone
+	maxLocks       = 1000           // per mailbox
+	maxTree        = 20000          // entries in one operation
+	pageSize       = 1000           // entries of one catalog page
+	smallBody      = 1 << 20        // bytes; what storages hold in memory
+	maxReason      = 2000           // characters of the reason of a return
+	formerFor      = 24 * time.Hour // for so long who writes under a name in the outbox goes on with what stood there
 )
 
 // Service is the operations of the mailbox; every door goes through it.
 type Service struct {
-	catalog Catalog
-	blobs   Blobs
-	scanner Scanner
-	o       Options
-	folders [len(Places)]string // name keys by place
-	staging *staging
-	journal *journal
-	reads   *reads
+	catalog  Catalog
+	blobs    Blobs
+	scanner  Scanner
+	o        Options
+	folders  [len(Places)]string // name keys by place
+	returned string              // name key of Options.Returned
+	staging  *staging
+	flights  *flights
+	journal  *journal
+	reads    *reads
 }
 
 // New wires the rules to a catalog, a storage and a scanner. The caller runs
@@ -77,7 +82,7 @@ func New(c Catalog, b Blobs, s Scanner, o Options) *Service {
 		o.Now = time.Now
 	}
 	svc := &Service{catalog: c, blobs: b, scanner: s, o: o,
-		staging: newStaging(o.Memory, o.Spool, o.PerAccount),
+		returned: NameKey(o.Returned), staging: newStaging(o.Memory, o.Spool, o.PerAccount), flights: newFlights(),
 		journal: newJournal(c, o.Log), reads: newReads()}
 	for _, p := range Places[1:] {
 		svc.folders[p] = NameKey(o.Folders.Of(p))
@@ -98,12 +103,4 @@ func (s *Service) policy(m Member) ReleasePolicy {
 		return m.Policy
 	}
 	return s.o.Policy
-}
-
-// quota in bytes of this member; 0 means no limit.
-func (s *Service) quota(m Member) int64 {
-	if m.Quota != 0 {
-		return m.Quota
-	}
-	return s.o.Quota
 }

@@ -200,9 +200,6 @@ func TestLocks(t *testing.T) {
 	if err != nil || created {
 		t.Fatal(created, err)
 	}
-	with := func(token string) mailbox.Conditions {
-		return mailbox.Conditions{If: []mailbox.IfList{{Terms: []mailbox.IfTerm{{Token: token}}}}}
-	}
 	up := upload("2")
 	_, err = w.Deliver(ctx, berta, path("/an_KVBbg/a.docx"), up)
 	w.refused(err, mailbox.Locked, mailbox.ReasonLocked)

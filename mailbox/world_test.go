@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
@@ -85,6 +86,29 @@ func newWorld(t *testing.T, policy mailbox.ReleasePolicy, change func(*mailbox.O
 	}
 	t.Fatalf("the gate stays red: %v", gate.Status().Problem)
 	return nil
+}
+
+// fresh adds another member and gives its number.
+func (w *world) fresh(policy mailbox.ReleasePolicy) string {
+	w.t.Helper()
+	number := fmt.Sprintf("%04d", 5000+len(w.ids))
+	if _, err := w.AddMembers(context.Background(), mailbox.By{System: "test"},
+		[]mailbox.NewMember{{Number: number, Name: "Amt " + number, Policy: policy}}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.view(func(r mailbox.Reader) error {
+		m, err := r.MemberByNumber(number)
+		w.ids[number] = m.ID
+		return err
+	})
+	return number
+}
+
+// on is the world for a subtest.
+func (w *world) on(t *testing.T) *world {
+	own := *w
+	own.t = t
+	return &own
 }
 
 func (w *world) view(fn func(mailbox.Reader) error) {
@@ -202,3 +226,75 @@ func sum(s string) string {
 }
 
 func reader(b []byte) io.Reader { return bytes.NewReader(b) }
+
+// mkdir makes a folder.
+func (w *world) mkdir(a mailbox.Actor, path string) mailbox.Node {
+	w.t.Helper()
+	n, err := w.MakeFolder(context.Background(), a, mailbox.ParsePath(path), mailbox.Conditions{})
+	if err != nil {
+		w.t.Fatalf("MKCOL %s: %v", path, err)
+	}
+	return n
+}
+
+func (w *world) remove(a mailbox.Actor, path string) {
+	w.t.Helper()
+	if err := w.Remove(context.Background(), a, mailbox.ParsePath(path), mailbox.Conditions{}); err != nil {
+		w.t.Fatalf("DELETE %s: %v", path, err)
+	}
+}
+
+// tryMove is a MOVE whose refusal is looked at.
+func (w *world) tryMove(a mailbox.Actor, from, to string) error {
+	_, err := w.Move(context.Background(), a, mailbox.ParsePath(from), mailbox.ParsePath(to), mailbox.Conditions{}, "")
+	return err
+}
+
+func (w *world) tryCopy(a mailbox.Actor, from, to string) error {
+	_, err := w.Copy(context.Background(), a, mailbox.ParsePath(from), mailbox.ParsePath(to), mailbox.Conditions{}, true)
+	return err
+}
+
+func (w *world) tryPut(a mailbox.Actor, path, body string) error {
+	_, err := w.Deliver(context.Background(), a, mailbox.ParsePath(path), upload(body))
+	return err
+}
+
+func (w *world) lock(a mailbox.Actor, path string, q mailbox.LockRequest) mailbox.Lock {
+	w.t.Helper()
+	l, _, err := w.Lock(context.Background(), a, mailbox.ParsePath(path), q)
+	if err != nil {
+		w.t.Fatalf("LOCK %s: %v", path, err)
+	}
+	return l
+}
+
+// with is the conditions of a request that submits lock tokens.
+func with(tokens ...string) mailbox.Conditions {
+	var c mailbox.Conditions
+	for _, t := range tokens {
+		c.If = append(c.If, mailbox.IfList{Terms: []mailbox.IfTerm{{Token: t}}})
+	}
+	return c
+}
+
+// entry as the catalog has it.
+func (w *world) entry(id mailbox.EntryID) (e mailbox.Entry) {
+	w.view(func(r mailbox.Reader) (err error) { e, err = r.Entry(id); return err })
+	return e
+}
+
+// records of one operation, oldest first.
+func (w *world) records(ops ...mailbox.Operation) (all []mailbox.Record) {
+	w.t.Helper()
+	err := w.catalog.Inquire(context.Background(), func(q *catalog.Inquiry) error {
+		return q.Records(catalog.RecordQuery{Operations: ops}, func(l catalog.Logged) error {
+			all = append(all, l.Record)
+			return nil
+		})
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
