@@ -5,13 +5,16 @@ package auth_test
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"postfach/auth"
+	"postfach/catalog"
 	"postfach/mailbox"
 )
 
@@ -169,4 +172,48 @@ func TestLastUse(t *testing.T) {
 	if !used().Equal(last) {
 		t.Error("the last use went back")
 	}
+}
+
+// Programs ask often: by app password a request costs what it costs by the own
+// one, and the first of a process needs no hash.
+func BenchmarkAppPassword(b *testing.B) {
+	s, err := catalog.OpenSQLite(filepath.Join(b.TempDir(), "catalog.db"), catalog.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	d := auth.NewDirectory(s)
+	if err := d.AddAccount(b.Context(), by, newAccount("anna", "caseworker all")); err != nil {
+		b.Fatal(err)
+	}
+	_, password, err := d.AddAppPassword(b.Context(), by, "anna", "Notebook")
+	if err != nil {
+		b.Fatal(err)
+	}
+	open := func() *auth.Authenticator {
+		a, err := auth.New(b.Context(), s, auth.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return a
+	}
+	r := httptest.NewRequest("PROPFIND", "/dav/", nil)
+	r.RemoteAddr = "127.0.0.1:4711"
+	r.SetBasicAuth("anna", password)
+	b.Run("first", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := open().Authenticate(b.Context(), r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("further", func(b *testing.B) {
+		a := open()
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := a.Authenticate(b.Context(), r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
