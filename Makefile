@@ -48,14 +48,14 @@ unit:
 	@$(GO) test -short ./...
 
 fuzz:
-	@bash test/fuzz.sh $(or $(SECONDS_FUZZ),20)
+	@bash test/fuzz.sh $(or $(SECONDS_FUZZ),10)
 
 tools-test:
 	@bash test/install.sh $(TOOLS_TEST)
 
 # -k: a fault of form does not hide what the tests have to say, and fails the whole all the same.
 test: tools-test build ## everything once, long series shortened; installs what it needs
-	@$(MAKE) --no-print-directory -k fmt vet lint tests fuzz SECONDS_FUZZ=40
+	@$(MAKE) --no-print-directory -k fmt vet lint tests fuzz SECONDS_FUZZ=60
 
 tests:
 	@$(GO) test -count=1 -timeout 40m ./...

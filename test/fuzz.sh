@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # test/fuzz.sh SECONDS   runs every fuzz target of the module, the seconds
-# shared out among them (at least one each). A new target is found by itself.
+# shared out among them (a fifth of a second each at least). A new target is found by itself.
 # Each package's test binary is built once, instrumented, and runs its targets.
 set -euo pipefail
 
@@ -18,16 +18,16 @@ if [ ${#targets[@]} -eq 0 ]; then
   echo "fuzz: no targets found" >&2
   exit 1
 fi
-each=$((total / ${#targets[@]}))
-[ "$each" -ge 1 ] || each=1
-echo "fuzz: ${#targets[@]} targets, ${each} s each"
+each=$((total * 1000 / ${#targets[@]}))
+[ "$each" -ge 200 ] || each=200
+echo "fuzz: ${#targets[@]} targets, ${each} ms each"
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 code=0
 fuzz() { # DIR NAME
   code=0
-  (cd "$1" && "$tmp/run" -test.short -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "${each}s" \
+  (cd "$1" && "$tmp/run" -test.short -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "${each}ms" \
     -test.parallel 2 -test.fuzzcachedir "$tmp/corpus") >"$tmp/log" 2>&1 || code=$?
   return "$code"
 }
