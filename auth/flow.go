@@ -5,6 +5,7 @@ package auth
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -127,7 +128,7 @@ func (a *Authenticator) AllowFlow(ctx context.Context, r *http.Request, f FlowRe
 		if err := e.tx.PutFlow(allowed); err != nil {
 			return err
 		}
-		r := e.record(OpAppPasswordAllow, acc, name)
+		r := e.record(OpAppPasswordAllow, acc, fmt.Sprintf("for %q", name))
 		return e.audit(r)
 	}))
 }
