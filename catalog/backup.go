@@ -13,7 +13,8 @@ import (
 )
 
 // Backup writes a copy of the catalog to a new file at path (mode 0600), as it
-// is at one moment, while everything goes on. The copy is durable on return.
+// is at one moment, while everything goes on. The copy is durable on return; it
+// has a data fingerprint of its own (see Identity).
 func (s *SQLite) Backup(ctx context.Context, path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -34,7 +35,10 @@ func (s *SQLite) copyTo(ctx context.Context, path string) error {
 	stop := context.AfterFunc(ctx, c.Interrupt)
 	_, err = c.Exec("VACUUM INTO $1", path)
 	stop()
-	return errors.Join(err, c.Close())
+	if err = errors.Join(err, c.Close()); err != nil {
+		return err
+	}
+	return renew(path)
 }
 
 func syncFolder(path string) error {

@@ -129,7 +129,7 @@ func (q *request) plan(n *mailbox.Node) (span, int, error) {
 // mayGet judges If-Match and If-Unmodified-Since (RFC 9110 section 13.2.2) and
 // gives If-None-Match.
 func (q *request) mayGet(n *mailbox.Node) (none mailbox.ETags, err error) {
-	c, err := q.h.places.conditions(q.Request)
+	c, err := q.places.conditions(q.Request)
 	if err != nil {
 		return none, err
 	}

@@ -24,19 +24,21 @@ type Options struct {
 	Prefix   string         // of the WebDAV root, without trailing slash; "" means "/dav"
 	Host     string         // of the public address, without port; "" when only the Host header counts
 	Timezone *time.Location // of times in HTML listings; nil means UTC
+	Clients  Clients        // what sync clients are told
 	// RequestID gives the id under which a request is logged; nil means none.
 	RequestID func(*http.Request) string
 	Log       *slog.Logger     // nil discards
 	Now       func() time.Time // nil means time.Now
 }
 
-// Handler serves WebDAV. It answers on its prefix, and on "/" as far as
-// Windows needs it to find the prefix.
+// Handler serves WebDAV. It answers on its prefix, on "/" as far as Windows
+// needs it to find the prefix, and where sync clients look (desktop.go).
 type Handler struct {
 	mailbox *mailbox.Service
 	auth    Authenticator
 	reply   *reply.Writer
 	places  places
+	clients Clients
 	buffers *buffers
 	zone    *time.Location
 	id      func(*http.Request) string
@@ -65,7 +67,7 @@ func New(s *mailbox.Service, a Authenticator, w *reply.Writer, o Options) *Handl
 		o.Now = time.Now
 	}
 	return &Handler{mailbox: s, auth: a, reply: w, places: places{prefix: o.Prefix, host: hostname(o.Host)},
-		buffers: newBuffers(), zone: o.Timezone, id: o.RequestID, log: o.Log, now: o.Now, born: o.Now()}
+		clients: o.Clients.withDefaults(), buffers: newBuffers(), zone: o.Timezone, id: o.RequestID, log: o.Log, now: o.Now, born: o.Now()}
 }
 
 // request is one request of a signed-in account.
@@ -76,6 +78,8 @@ type request struct {
 	actor   mailbox.Actor
 	path    mailbox.Path
 	decoded string // URL path as the client spelled it, decoded once
+	places  places // that Destination and If may name
+	sync    bool   // in the sync clients' part
 }
 
 // methods that are served below the prefix.
@@ -97,15 +101,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.reply.Fail(w, r, "", err)
 		return
 	}
-	inside, ok := h.places.below(decoded)
-	switch {
-	case ok:
-	case decoded == "/" && (r.Method == http.MethodOptions || r.Method == "PROPFIND"):
-	default:
-		// What Windows, Office and Finder probe for above the WebDAV root, and
-		// the sync clients' paths: cheap, without sign-in, not recorded
-		// (CLIENTS.md 2.1).
+	at := h.locate(decoded, r)
+	switch at.area {
+	case nowhere:
 		h.reply.Fail(w, r, "", mailbox.E(mailbox.NotFound, mailbox.ReasonNotFound))
+		return
+	case openArea:
+		h.open(w, r, decoded)
 		return
 	}
 	if err := sameSite(r); err != nil {
@@ -118,16 +120,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	actor.Via.Door, actor.Via.RequestID = "dav", h.id(r)
-	q := &request{Request: r, h: h, w: w, actor: actor, path: mailbox.ParsePath(inside), decoded: decoded}
-	if err := q.serve(ok); err != nil {
+	q := &request{Request: r, h: h, w: w, actor: actor, path: mailbox.ParsePath(at.inside), decoded: decoded, places: h.places}
+	if err := q.serve(at); err != nil {
 		q.fail(err)
 	}
 }
 
-// serve dispatches; below is false for the stub on "/".
-func (q *request) serve(below bool) error {
-	if !below {
+// serve dispatches by the part of the URL space, then by method.
+func (q *request) serve(at site) error {
+	switch at.area {
+	case stubArea:
 		return q.stub()
+	case ocsArea:
+		return q.ocs()
+	case hiddenArea:
+		return mailbox.E(mailbox.NotFound, mailbox.ReasonNotFound)
+	}
+	if at.sync {
+		if err := q.asSyncClient(at); err != nil {
+			return err
+		}
+	}
+	if at.area == chunkArea {
+		return q.chunks(at.inside)
 	}
 	if q.Header.Get("OC-Chunked") != "" {
 		return mailbox.E(mailbox.Unsupported, mailbox.ReasonUnsupported) // CLIENTS.md 0.11

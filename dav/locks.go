@@ -108,7 +108,7 @@ func (q *request) lock() error {
 	if err != nil {
 		return err
 	}
-	c, err := q.h.places.conditions(q.Request)
+	c, err := q.places.conditions(q.Request)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ type multistatus struct {
 const (
 	xmlHead = `<?xml version="1.0" encoding="utf-8"?>` + "\n"
 	// The prefix D is what Windows insists on (golang/go#11177).
-	multistatusHead = xmlHead + `<D:multistatus xmlns:D="DAV:">`
+	multistatusHead = xmlHead + `<D:multistatus xmlns:D="DAV:" xmlns:oc="` + nsOC + `">`
 	multistatusTail = "</D:multistatus>\n"
 	status200       = "<D:status>HTTP/1.1 200 OK</D:status></D:propstat>"
 	status404       = "<D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>"

@@ -13,8 +13,9 @@ import (
 
 // places turns URLs into mailbox paths and back.
 type places struct {
-	prefix string // of the WebDAV root, without the trailing slash: "/dav"
-	host   string // of the public address, lower case, without port; may be empty
+	prefix string   // of the WebDAV root, without the trailing slash: "/dav"
+	others []string // other prefixes of the same tree
+	host   string   // of the public address, lower case, without port; may be empty
 }
 
 // decode reads the escaped path of a URL, exactly once. An encoded slash would
@@ -32,9 +33,21 @@ func (p places) decode(escaped string) (string, error) {
 	return s, nil
 }
 
-// below cuts the prefix off a decoded URL path. "/davX" is not below "/dav".
+// below cuts a prefix off a decoded URL path. "/davX" is not below "/dav".
 func (p places) below(decoded string) (string, bool) {
-	rest, ok := strings.CutPrefix(decoded, p.prefix)
+	if rest, ok := cutRoot(decoded, p.prefix); ok {
+		return rest, true
+	}
+	for _, prefix := range p.others {
+		if rest, ok := cutRoot(decoded, prefix); ok {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
+func cutRoot(decoded, prefix string) (string, bool) {
+	rest, ok := strings.CutPrefix(decoded, prefix)
 	if !ok || rest != "" && rest[0] != '/' {
 		return "", false
 	}

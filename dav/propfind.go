@@ -30,6 +30,7 @@ func (q *request) propfind() error {
 		return err
 	}
 	l := &listing{q: q, plan: &p, out: q.h.buffers.multistatus(q.w)}
+	l.x.clients = &q.h.clients
 	defer q.h.buffers.release(l.out)
 	if d == 0 {
 		var n mailbox.Node

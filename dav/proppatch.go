@@ -30,7 +30,7 @@ var lastModifiedName = xml.Name{Space: nsDAV, Local: "getlastmodified"}
 // for protected properties and the answer; we read the body, since its parser
 // is not bounded, and the mailbox decides.
 func (q *request) proppatch() error {
-	c, err := q.h.places.conditions(q.Request)
+	c, err := q.places.conditions(q.Request)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func rewrite(ps []patch) string {
 // patch carries the instructions out. It is called when none of them names a
 // protected property that x/net/webdav knows.
 func (q *request) patch(ps []patch, c mailbox.Conditions) ([]webdav.Propstat, error) {
-	refused := func(p patch) bool { return p.name.Space == nsDAV && p.name != lastModifiedName }
+	refused := func(p patch) bool { return p.name.Space == nsDAV && p.name != lastModifiedName || isLiveOC(p.name) }
 	if slices.ContainsFunc(ps, refused) {
 		return split(ps, refused, webdav.Propstat{Status: http.StatusForbidden,
 			XMLError: `<D:cannot-modify-protected-property xmlns:D="DAV:"/>`}), nil

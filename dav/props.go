@@ -27,6 +27,12 @@ const (
 	supportedLock
 	quotaAvailable
 	quotaUsed
+	ocID // those of sync clients (desktop_props.go)
+	ocFileID
+	ocPermissions
+	ocSize
+	ocChecksums
+	ocFingerprint
 )
 
 // liveElements are their local names in namespace DAV:.
@@ -37,10 +43,14 @@ var liveElements = [...]string{
 	quotaAvailable: "quota-available-bytes", quotaUsed: "quota-used-bytes",
 }
 
-// liveNamed finds a live property by its local name.
-func liveNamed(local string) (live, bool) {
-	i := slices.Index(liveElements[:], local)
-	return live(i), i >= 0
+// liveNamed finds a live property.
+func liveNamed(name xml.Name) (live, bool) {
+	if name.Space == nsOC {
+		l, ok := ocElements[name.Local]
+		return l, ok
+	}
+	i := slices.Index(liveElements[:], name.Local)
+	return live(i), i >= 0 && name.Space == nsDAV
 }
 
 // What allprop gives. The resource of the request is told everything; members
@@ -65,6 +75,8 @@ type resource struct {
 	href  []byte // percent-encoded; collections end in a slash
 	quota *quota // of collections, when asked for
 	locks lockView
+
+	clients *Clients // for their properties; nil where there are none
 }
 
 // quota in bytes; available is negative when there is no limit.
@@ -116,7 +128,7 @@ func appendLive(b []byte, p live, x *resource) ([]byte, bool) {
 	case quotaAvailable, quotaUsed:
 		return appendQuota(b, p, x)
 	}
-	return b, false
+	return appendOC(b, p, x)
 }
 
 func appendContent(b []byte, p live, x *resource) ([]byte, bool) {
@@ -183,8 +195,8 @@ func newPlan(f propfind) plan {
 	p.quota = f.allprop || f.propname
 	for _, name := range f.props {
 		a := asked{name: name}
+		a.live, a.isLive = liveNamed(name)
 		if name.Space == nsDAV {
-			a.live, a.isLive = liveNamed(name.Local)
 			a.missing = "<D:" + name.Local + "/>"
 		} else {
 			a.missing = string(append(appendName(nil, name), "/>"...))
@@ -196,6 +208,10 @@ func newPlan(f propfind) plan {
 			p.want.Locks = true
 		case a.live == quotaAvailable || a.live == quotaUsed:
 			p.quota = true
+		case a.live == ocPermissions:
+			p.want.Rights = true
+		case a.live == ocSize:
+			p.want.Sizes = true
 		}
 		p.asked = append(p.asked, a)
 	}

@@ -3,7 +3,6 @@
 package dav
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -22,20 +21,25 @@ func (q *request) put() error {
 	if err != nil {
 		return err
 	}
+	q.stored(&got, !up.Modified.IsZero())
+	return nil
+}
+
+// stored answers a successful upload; timed says that the client gave a time.
+func (q *request) stored(got *mailbox.Receipt, timed bool) {
 	h := q.w.Header()
 	v := &got.Entry.Version
 	h.Set("ETag", got.ETag)
 	h.Set("OC-ETag", got.ETag)
-	h.Set("OC-FileId", fmt.Sprintf("%08d", got.Entry.ID))
+	h.Set("OC-FileId", q.h.fileID(got.Entry.ID))
 	h.Set("Last-Modified", got.Entry.Modified.UTC().Format(http.TimeFormat))
 	if wantsDigest(q.Header) {
 		h.Set("Repr-Digest", reprDigest(v.SHA256))
 	}
-	if !up.Modified.IsZero() && !got.Repeated {
+	if timed && !got.Repeated {
 		h.Set("X-OC-MTime", "accepted")
 	}
 	q.created(got.Created)
-	return nil
 }
 
 // created answers 201 for what is new and 204 for what was replaced.
@@ -58,7 +62,7 @@ func (q *request) upload() (mailbox.Upload, error) {
 		return up, reply.WithStatus(http.StatusUnsupportedMediaType, mailbox.E(mailbox.Invalid, mailbox.ReasonMalformed, "Content-Encoding"))
 	}
 	var err error
-	if up.Conditions, err = q.h.places.conditions(q.Request); err != nil {
+	if up.Conditions, err = q.places.conditions(q.Request); err != nil {
 		return up, err
 	}
 	if up.Expected, err = expected(q.Request); err != nil {

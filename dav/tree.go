@@ -3,7 +3,6 @@
 package dav
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 
@@ -16,7 +15,7 @@ func (q *request) mkcol() error {
 	if q.hasBody() { // x/net looks at Content-Length alone
 		return reply.WithStatus(http.StatusUnsupportedMediaType, mailbox.E(mailbox.Unsupported, mailbox.ReasonUnsupported))
 	}
-	c, err := q.h.places.conditions(q.Request)
+	c, err := q.places.conditions(q.Request)
 	if err != nil {
 		return err
 	}
@@ -24,7 +23,7 @@ func (q *request) mkcol() error {
 		n, err := q.h.mailbox.MakeFolder(q.Context(), q.actor, q.path, c)
 		if err == nil {
 			q.w.Header().Set("ETag", n.ETag)
-			q.w.Header().Set("OC-FileId", fmt.Sprintf("%08d", n.Entry.ID))
+			q.w.Header().Set("OC-FileId", q.h.fileID(n.Entry.ID))
 		}
 		return err
 	}}, nil)
@@ -51,7 +50,7 @@ func (q *request) delete() error {
 	if err != nil {
 		return err
 	}
-	c, err := q.h.places.conditions(q.Request)
+	c, err := q.places.conditions(q.Request)
 	if err != nil {
 		return err
 	}
@@ -69,11 +68,11 @@ func (q *request) copyOrMove() error {
 	if err != nil {
 		return err
 	}
-	to, err := q.h.places.destination(q.Header.Get("Destination"), q.Host)
+	to, err := q.places.destination(q.Header.Get("Destination"), q.Host)
 	if err != nil {
 		return err
 	}
-	c, err := q.h.places.conditions(q.Request)
+	c, err := q.places.conditions(q.Request)
 	if err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func (q *request) copyOrMove() error {
 		return err
 	}
 	q.w.Header().Set("ETag", m.ETag)
-	q.w.Header().Set("OC-FileId", fmt.Sprintf("%08d", m.Entry.ID))
-	q.created(m.Created)
+	q.w.Header().Set("OC-FileId", q.h.fileID(m.Entry.ID))
+	q.created(m.Created || q.sync && q.Method == "MOVE") // the desktops accept 201 alone (CLIENTS.md 1.6)
 	return nil
 }

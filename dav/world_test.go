@@ -71,7 +71,7 @@ func newWorld(t testing.TB) *world {
 	must(t, err)
 	gate, err := scan.NewGate(scan.Options{Address: address, MaxSize: 16 << 20, SignaturesMaxAge: -1})
 	must(t, err)
-	w.mailbox = mailbox.New(w.store, blobs, gate, mailbox.Options{MaxSize: 16 << 20, Folders: mailbox.FolderNames{
+	w.mailbox = mailbox.New(w.store, blobs, gate, mailbox.Options{MaxSize: 16 << 20, Chunks: blobs.Chunks(), Folders: mailbox.FolderNames{
 		ToAuthority: "an_KVBbg", CaseworkerInbox: "KVBBG-SB-Posteingang", Outbox: "Postausgang"}})
 	for _, run := range []func(context.Context){gate.Run, w.mailbox.Run} {
 		running.Go(func() { run(ctx) })
@@ -79,7 +79,8 @@ func newWorld(t testing.TB) *world {
 	w.people(t)
 	authenticator, err := auth.New(ctx, w.store, auth.Options{Strangers: w.mailbox})
 	must(t, err)
-	door := dav.New(w.mailbox, authenticator, reply.New(reply.Options{Authority: "Kasse", Contact: "Tel. 0123"}), dav.Options{})
+	door := dav.New(w.mailbox, authenticator, reply.New(reply.Options{Authority: "Kasse", Contact: "Tel. 0123"}), dav.Options{
+		Clients: dav.Clients{Product: "Kassenpost", Version: "29.1.2", Instance: "octest", Fingerprint: "since-1"}})
 	server := httptest.NewServer(door)
 	w.url = server.URL
 	t.Cleanup(func() {

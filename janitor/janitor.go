@@ -28,10 +28,17 @@ type Storage interface {
 	Collect(ctx context.Context, before time.Time) (removed int, err error)
 }
 
+// Uploads are those that arrive in chunks.
+type Uploads interface {
+	// ExpireUploads removes those with which nobody goes on.
+	ExpireUploads(ctx context.Context) (removed int, err error)
+}
+
 // Janitor sweeps one storage.
 type Janitor struct {
 	Catalog   Catalog
 	Storage   Storage
+	Uploads   Uploads
 	MaxUpload time.Duration // the longest an upload may take
 	Log       *slog.Logger
 }
@@ -41,6 +48,7 @@ type Swept struct {
 	Blobs   int   // unnamed ones, deleted unless dry
 	Bytes   int64 // of them
 	Scratch int   // leftovers of crashed uploads, deleted unless dry
+	Uploads int   // in chunks and given up, deleted unless dry
 }
 
 // Sweep looks at every blob once. A dry round deletes nothing.
@@ -72,27 +80,35 @@ func (j *Janitor) Sweep(ctx context.Context, dry bool) (Swept, error) {
 	if err != nil || dry {
 		return s, err
 	}
-	s.Scratch, err = j.Storage.Collect(ctx, before)
+	if s.Scratch, err = j.Storage.Collect(ctx, before); err != nil {
+		return s, err
+	}
+	s.Uploads, err = j.Uploads.ExpireUploads(ctx)
 	return s, err
 }
 
-// Run sweeps once a day, for the first time an hour after the start, until ctx
-// ends.
+// Run sweeps once a day, for the first time an hour after the start, and looks
+// for uploads given up every hour, until ctx ends.
 func (j *Janitor) Run(ctx context.Context) {
-	t := time.NewTimer(time.Hour)
+	t := time.NewTicker(time.Hour)
 	defer t.Stop()
-	for {
+	for hour := 0; ; hour++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
-		t.Reset(24 * time.Hour)
+		if hour%24 > 0 {
+			if _, err := j.Uploads.ExpireUploads(ctx); err != nil {
+				j.Log.ErrorContext(ctx, "uploads in chunks not expired", "err", err)
+			}
+			continue
+		}
 		s, err := j.Sweep(ctx, false)
 		if err != nil {
 			j.Log.ErrorContext(ctx, "sweep failed", "err", err)
 			continue
 		}
-		j.Log.InfoContext(ctx, "storage swept", "unnamed", s.Blobs, "bytes", s.Bytes, "scratch", s.Scratch)
+		j.Log.InfoContext(ctx, "storage swept", "unnamed", s.Blobs, "bytes", s.Bytes, "scratch", s.Scratch, "uploads", s.Uploads)
 	}
 }

@@ -59,7 +59,7 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, w Want, yield func(
 // page brings the next children of the folder at t.
 func (s *Service) page(r Reader, t *spot, w Want, after string) (page, error) {
 	if t.virtual {
-		nodes, err := s.mailboxes(r, t)
+		nodes, err := s.mailboxes(r, t, w)
 		return page{nodes: nodes}, err
 	}
 	folder := t.entry()
@@ -67,7 +67,7 @@ func (s *Service) page(r Reader, t *spot, w Want, after string) (page, error) {
 		return page{}, nil
 	}
 	if t.onlyDatacentre() && folder.ID == t.member.Folders[Root] {
-		return s.onlyDrop(r, t)
+		return s.onlyDrop(r, t, w)
 	}
 	entries, err := r.Children(folder.ID, after, pageSize)
 	if err != nil {
@@ -88,6 +88,9 @@ func (s *Service) page(r Reader, t *spot, w Want, after string) (page, error) {
 		n.ETag = t.etag(e)
 		if fixed {
 			n.Fixed, n.Name = true, s.o.Folders.Of(e.Place)
+		}
+		if err := s.extras(r, t, &n, w); err != nil {
+			return page{}, err
 		}
 		p.nodes = append(p.nodes, n)
 	}
@@ -134,7 +137,7 @@ func (s *Service) addProps(r Reader, nodes []Node) error {
 
 // onlyDrop is a data centre's view of a mailbox: its own folder, whether made
 // yet or not.
-func (s *Service) onlyDrop(r Reader, t *spot) (page, error) {
+func (s *Service) onlyDrop(r Reader, t *spot, w Want) (page, error) {
 	drop := *t
 	way, err := s.wayToDrop(r, &drop)
 	if err != nil {
@@ -142,6 +145,9 @@ func (s *Service) onlyDrop(r Reader, t *spot) (page, error) {
 	}
 	drop.path, drop.chain = Path{}, append(t.chain[:1:1], way...)
 	n, err := s.nodeOf(r, &drop)
+	if err == nil {
+		err = s.extras(r, &drop, &n, w)
+	}
 	return page{nodes: []Node{n}}, err
 }
 

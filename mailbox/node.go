@@ -19,12 +19,17 @@ type Node struct {
 	Side   Side   // of the actor here; NoSide for the root over several
 	Locks  []Lock // that cover it; only when asked for
 	Props  []Prop // only when asked for
+
+	Rights RightSet // of the actor; only when asked for
+	Size   int64    // bytes of what the actor sees here and below; only when asked for, -1 where it is not counted
 }
 
 // Want says what a look should bring beside the entries.
 type Want struct {
-	Locks bool
-	Props bool
+	Locks  bool
+	Props  bool
+	Rights bool
+	Sizes  bool
 }
 
 // Find gives what stands at a path. Kind NotFound when the actor sees nothing.
@@ -64,7 +69,7 @@ func (s *Service) node(r Reader, t *spot, w Want) (Node, error) {
 		}
 		n.Props = props[n.Entry.ID]
 	}
-	return n, nil
+	return n, s.extras(r, t, &n, w)
 }
 
 // nodeOf describes the existing end of a spot.

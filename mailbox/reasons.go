@@ -79,5 +79,6 @@ var Reasons = []Reason{
 	ReasonStorage, ReasonCatalog, ReasonStaging, ReasonBusy, ReasonOutcome, ReasonTooSlow, ReasonTooMany, ReasonProps,
 	ReasonMalformed, ReasonUnsupported, ReasonRange, ReasonInternal, ReasonCrossSite, ReasonFiniteDepth, ReasonForeignHost,
 	ReasonProtected, ReasonMethod, ReasonContentRange,
+	ReasonByNumber,
 	ReasonEncryptedArchive, ReasonEncryptedDocument, ReasonScanLimits, ReasonScanTime, ReasonArchiveStructure, ReasonArchiveMethod,
 }

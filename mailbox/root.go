@@ -107,12 +107,12 @@ func (s *Service) virtualRoot(r Reader, t *spot) (Node, error) {
 		}
 		state += "-" + hex.EncodeToString(h.Sum(nil)[:12])
 	}
-	return Node{Path: t.path, Folder: true, Fixed: true,
+	return Node{Path: t.path, Folder: true, Fixed: true, Size: -1,
 		ETag: fmt.Sprintf(`"r%d-%s-%d"`, t.actor.Account, state, t.actor.Revision)}, nil
 }
 
 // mailboxes are the children of the root.
-func (s *Service) mailboxes(r Reader, t *spot) ([]Node, error) {
+func (s *Service) mailboxes(r Reader, t *spot, w Want) ([]Node, error) {
 	grants := t.actor.fileGrants(r.Now())
 	ids, err := s.listed(r, grants)
 	if err != nil {
@@ -134,6 +134,9 @@ func (s *Service) mailboxes(r Reader, t *spot) ([]Node, error) {
 		n, err := s.nodeOf(r, &box)
 		if err != nil {
 			return nil, err
+		}
+		if n.Size = -1; w.Rights { // to count all of them is not worth its while
+			n.Rights = s.rights(&box, &n.Entry)
 		}
 		nodes = append(nodes, n)
 	}

@@ -23,6 +23,7 @@ type Options struct {
 	Memory     int64         // bytes of uploads held in memory at once; 0 means 64 MiB
 	Spool      int64         // bytes of uploads on disk at once; 0 means 64 GiB
 	PerAccount int64         // bytes of one account's uploads at once; 0 means half of Spool
+	Chunks     Chunks        // of uploads that arrive in chunks; nil takes none
 	LargeList  int           // from how many mailboxes on the root lists only those one is responsible for; 0 means 500
 
 	// MemberNumber finds member numbers in names (DESIGN.md section 2); nil
@@ -55,6 +56,8 @@ type Service struct {
 	folders  [len(Places)]string // name keys by place
 	returned string              // name key of Options.Returned
 	staging  *staging
+	uploads  *uploads
+	sizes    *sizes
 	flights  *flights
 	journal  *journal
 	reads    *reads
@@ -83,6 +86,7 @@ func New(c Catalog, b Blobs, s Scanner, o Options) *Service {
 	}
 	svc := &Service{catalog: c, blobs: b, scanner: s, o: o,
 		returned: NameKey(o.Returned), staging: newStaging(o.Memory, o.Spool, o.PerAccount), flights: newFlights(),
+		uploads: newUploads(o.PerAccount, o.Spool, o.Now), sizes: newSizes(),
 		journal: newJournal(c, o.Log), reads: newReads()}
 	for _, p := range Places[1:] {
 		svc.folders[p] = NameKey(o.Folders.Of(p))

@@ -151,6 +151,9 @@ var sentences = map[mailbox.Reason]pair{
 	mailbox.ReasonNoGrant: {
 		"Für Ihr Konto ist zurzeit keine Berechtigung eingerichtet. Bitte wenden Sie sich an den Service.",
 		"No permission is set up for your account at present. Please contact the service."},
+	mailbox.ReasonByNumber: {
+		"Ihr Konto gilt für alle Postfächer; ein Programm, das Ordner abgleicht, zeigt nur einzeln zugeordnete, und Ihnen ist keines zugeordnet. Bitte nutzen Sie das Netzlaufwerk oder den Browser.",
+		"Your account is valid for all mailboxes; a program that synchronises folders shows only those assigned one by one, and none is assigned to you. Please use the network drive or the browser."},
 	mailbox.ReasonNotFound: {
 		"Diese Datei oder dieser Ordner ist nicht vorhanden.",
 		"There is no such file or folder."},

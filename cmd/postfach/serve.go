@@ -122,7 +122,13 @@ func newDoors(ctx context.Context, a *app) (http.Handler, *auth.Authenticator, e
 	if err != nil {
 		return nil, nil, err
 	}
+	known, err := a.catalog.Identity(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	door := dav.New(a.service, authenticator, replies, dav.Options{Host: public.Hostname(), Timezone: cfg.Authority.Timezone,
+		Clients: dav.Clients{Product: cfg.Clients.Product, Version: cfg.Clients.Version,
+			Instance: known.Instance, Fingerprint: known.Fingerprint},
 		RequestID: func(r *http.Request) string { return r.Header.Get("X-Request-Id") }, Log: a.log})
 	pages, err := web.New(door, authenticator, replies, web.Options{URL: cfg.URL, Timezone: cfg.Authority.Timezone, Log: a.log})
 	return pages, authenticator, err

@@ -119,6 +119,6 @@ func (c *storageCollect) Run(e *env) error {
 		e.say("%d unnamed blobs of %s would be deleted", swept.Blobs, bytesOf(swept.Bytes))
 		return nil
 	}
-	e.say("%d unnamed blobs of %s deleted, and %d leftovers of broken uploads", swept.Blobs, bytesOf(swept.Bytes), swept.Scratch)
+	e.say("%d unnamed blobs of %s deleted, and %d leftovers of broken uploads", swept.Blobs, bytesOf(swept.Bytes), swept.Scratch+swept.Uploads)
 	return nil
 }

@@ -55,9 +55,11 @@ func open(cfg config.Config, log *slog.Logger) (*app, error) {
 	if a.gate, err = a.newGate(cfg, log); err != nil {
 		return nil, errors.Join(fmt.Errorf("scanner: %w", err), a.close())
 	}
-	a.service = mailbox.New(a.catalog, a.blobs, a.gate, mailboxOptions(cfg, log))
+	o := mailboxOptions(cfg, log)
+	o.Chunks = a.blobs.Chunks()
+	a.service = mailbox.New(a.catalog, a.blobs, a.gate, o)
 	a.directory = auth.NewDirectory(a.catalog)
-	a.janitor = &janitor.Janitor{Catalog: a.catalog, Storage: a.blobs, MaxUpload: cfg.Upload.MaxDuration, Log: log}
+	a.janitor = &janitor.Janitor{Catalog: a.catalog, Storage: a.blobs, Uploads: a.service, MaxUpload: cfg.Upload.MaxDuration, Log: log}
 	return a, nil
 }
 
