@@ -19,7 +19,7 @@ type journal struct {
 	log     *slog.Logger
 
 	mu     sync.Mutex
-	counts map[journalKey]*Record
+	counts map[journalKey]*tally
 	queue  []Record
 	failed error // of the last attempt to write
 }
@@ -34,69 +34,110 @@ type journalKey struct {
 	minute  int64
 }
 
-// The journal holds this many records while the catalog is down; beyond it the
-// doors refuse (journal.full), so that nothing goes unrecorded.
+// tally counts the occurrences of one minute. The first are written within a
+// second; those that follow in the same minute once it is over.
+type tally struct {
+	first   Record
+	more    int64 // not written yet
+	written bool
+}
+
+// maxJournal bounds the queue, and the counts. Beyond it, which happens only
+// while the catalog is down or under a flood, records lose what tells them
+// apart and are counted together, and listings are refused (journal.full): so
+// nothing goes unrecorded and memory stays bounded.
 const maxJournal = 20000
 
 func newJournal(c Catalog, log *slog.Logger) *journal {
-	return &journal{catalog: c, log: log, counts: make(map[journalKey]*Record)}
+	return &journal{catalog: c, log: log, counts: make(map[journalKey]*tally)}
 }
 
 // count adds one occurrence to the record of its minute.
 func (j *journal) count(k journalKey, r Record) {
-	k.minute = r.Time.Unix() / 60
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if have, ok := j.counts[k]; ok {
-		have.Detail.Count++
-		return
+	j.tally(k, r)
+}
+
+func (j *journal) tally(k journalKey, r Record) {
+	k.minute = r.Time.Unix() / 60
+	t := j.counts[k]
+	if t == nil && len(j.counts) >= maxJournal {
+		k = journalKey{op: k.op, account: k.account, what: r.Result, minute: k.minute}
+		r.Member, r.Entry, r.Place, r.Detail = 0, 0, 0, Detail{Text: "many"}
+		t = j.counts[k]
 	}
-	r.Detail.Count = 1
-	j.counts[k] = &r
+	if t == nil {
+		t = &tally{first: r}
+		j.counts[k] = t
+	}
+	t.more++
 }
 
 // add queues one record as it is.
 func (j *journal) add(r Record) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.queue = append(j.queue, r)
+	if len(j.queue) < maxJournal {
+		j.queue = append(j.queue, r)
+		return
+	}
+	text := r.Detail.Text
+	j.tally(journalKey{op: r.Operation, account: r.Account, what: r.Result + text}, r)
 }
 
 // full says that records wait which the catalog did not take.
 func (j *journal) full() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.queue)+len(j.counts) < maxJournal {
+	if len(j.queue) < maxJournal {
 		return nil
 	}
 	return &Error{Kind: Unavailable, Reason: ReasonCatalog, RetryAfter: 10 * time.Second, Err: j.failed}
 }
 
 // run writes once a second until ctx ends, then a last time.
-func (j *journal) run(ctx context.Context) {
+func (j *journal) run(ctx context.Context, now func() time.Time) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			j.flush(ctx)
+			j.flush(ctx, now(), false)
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
-			j.flush(last)
+			j.flush(last, now(), true)
 			return
 		}
 	}
 }
 
-func (j *journal) flush(ctx context.Context) {
+// due takes what is to be written now.
+func (j *journal) due(now time.Time, all bool) []Record {
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	batch := j.queue
-	for _, r := range j.counts {
-		batch = append(batch, *r)
+	j.queue = nil
+	minute := now.Unix() / 60
+	crowded := len(j.counts) > maxJournal/2
+	for k, t := range j.counts {
+		over := k.minute < minute || all || crowded
+		if t.more > 0 && (over || !t.written) {
+			r := t.first
+			r.Detail.Count = t.more
+			batch = append(batch, r)
+			t.more, t.written = 0, true
+		}
+		if over {
+			delete(j.counts, k)
+		}
 	}
-	j.queue, j.counts = nil, make(map[journalKey]*Record)
-	j.mu.Unlock()
+	return batch
+}
+
+func (j *journal) flush(ctx context.Context, now time.Time, all bool) {
+	batch := j.due(now, all)
 	for len(batch) > 0 {
 		part := batch[:min(len(batch), 500)]
 		if err := j.catalog.Append(ctx, part...); err != nil {
@@ -113,7 +154,7 @@ func (j *journal) flush(ctx context.Context) {
 
 // Run does the background work of the service until ctx ends: it writes the
 // gathered audit records. It returns after the last of them.
-func (s *Service) Run(ctx context.Context) { s.journal.run(ctx) }
+func (s *Service) Run(ctx context.Context) { s.journal.run(ctx, s.o.Now) }
 
 // Refused records that a request of a signed-in account was refused, with its
 // answer. Absent names are counted per account and minute, since clients probe

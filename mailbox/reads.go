@@ -28,7 +28,11 @@ type fetchKey struct {
 	version VersionID
 }
 
-const readWindow = 5 * time.Minute
+const (
+	readWindow = 5 * time.Minute
+	maxReads   = 50_000 // remembered readings; beyond it some parts are recorded once more
+	maxRanges  = 1000   // of what one person has received of one version
+)
 
 func newReads() *reads {
 	return &reads{recorded: make(map[readKey]time.Time), open: make(map[fetchKey]int)}
@@ -45,9 +49,9 @@ func (d *reads) known(k readKey, now time.Time) bool {
 func (d *reads) remember(k readKey, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now.Sub(d.swept) > readWindow {
+	if now.Sub(d.swept) > readWindow || len(d.recorded) >= maxReads {
 		for k, t := range d.recorded {
-			if now.Sub(t) >= readWindow {
+			if now.Sub(t) >= readWindow || len(d.recorded) >= maxReads {
 				delete(d.recorded, k)
 			}
 		}
@@ -76,7 +80,8 @@ func (d *reads) underWay(k fetchKey) bool {
 	return d.open[k] > 0
 }
 
-// cover adds the bytes [from, to) to sorted, disjoint ranges.
+// cover adds the bytes [from, to) to sorted, disjoint ranges, of which it keeps
+// the first maxRanges.
 func cover(ranges [][2]int64, from, to int64) [][2]int64 {
 	if from >= to {
 		return ranges
@@ -92,7 +97,7 @@ func cover(ranges [][2]int64, from, to int64) [][2]int64 {
 		}
 		out = append(out, r)
 	}
-	return out
+	return out[:min(len(out), maxRanges)]
 }
 
 // covers says whether the ranges hold all of size bytes.

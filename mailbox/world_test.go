@@ -30,7 +30,16 @@ type world struct {
 	t       *testing.T
 	catalog *catalog.SQLite
 	blobs   *storage.Dir
+	gate    *scan.Gate
+	options mailbox.Options
 	ids     map[string]mailbox.MemberID
+}
+
+// over is the same world with another way to the catalog.
+func (w *world) over(c mailbox.Catalog) *world {
+	own := *w
+	own.Service = mailbox.New(c, w.blobs, w.gate, w.options)
+	return &own
 }
 
 // newWorld has two members: 0815 by the given policy and 4711 by single.
@@ -59,7 +68,7 @@ func newWorld(t *testing.T, policy mailbox.ReleasePolicy, change func(*mailbox.O
 	if change != nil {
 		change(&o)
 	}
-	w := &world{Service: mailbox.New(c, b, gate, o), t: t, catalog: c, blobs: b, ids: map[string]mailbox.MemberID{}}
+	w := &world{Service: mailbox.New(c, b, gate, o), t: t, catalog: c, blobs: b, gate: gate, options: o, ids: map[string]mailbox.MemberID{}}
 	done := make(chan struct{})
 	go func() { w.Run(ctx); close(done) }()
 	go gate.Run(ctx)
