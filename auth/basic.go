@@ -17,17 +17,6 @@ import (
 	"postfach/mailbox"
 )
 
-// Reasons of refusals that only a sign-in has; package reply has the sentences.
-const (
-	ReasonInsecure     mailbox.Reason = "insecure-transport" // a password would travel in clear text
-	ReasonOwnPassword  mailbox.Reason = "own-password"       // the one-time password is right: choose an own one first
-	ReasonOneTimeOver  mailbox.Reason = "one-time-over"      // a one-time password that has expired
-	ReasonOneTimeUsed  mailbox.Reason = "one-time-used"      // a one-time password that was used before
-	ReasonAppPassword  mailbox.Reason = "app-password"       // programs need an app password
-	ReasonProgramsOnly mailbox.Reason = "programs-only"      // an app password at a page
-	ReasonMachine      mailbox.Reason = "machine"            // a machine account at a page
-)
-
 const maxUserAgent = 256 // bytes kept for the audit record
 
 // Strangers counts refused sign-ins per address and minute for the audit (I3).
@@ -110,7 +99,7 @@ type Program struct {
 // Program is Authenticate, and says by what.
 func (a *Authenticator) Program(ctx context.Context, r *http.Request) (Program, error) {
 	if !a.o.Secure(r) {
-		return Program{}, mailbox.E(mailbox.Forbidden, ReasonInsecure)
+		return Program{}, mailbox.E(mailbox.Forbidden, mailbox.ReasonInsecure)
 	}
 	header := r.Header.Get("Authorization")
 	if header == "" {
@@ -150,7 +139,7 @@ func (a *Authenticator) enter(ctx context.Context, header string, addr netip.Add
 // asProgram says whether the credentials are fit for WebDAV.
 func (e *verified) asProgram() error {
 	if e.app == 0 && e.cred.Account.NoDAVPassword {
-		return mailbox.E(mailbox.Unauthenticated, ReasonAppPassword)
+		return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonAppPassword)
 	}
 	return nil
 }

@@ -52,9 +52,9 @@ func (a *Authenticator) oneTime(o OneTime, admitted bool) error {
 	case !admitted:
 		return errSignIn()
 	case !o.Used.IsZero():
-		return mailbox.E(mailbox.Unauthenticated, ReasonOneTimeUsed)
+		return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonOneTimeUsed)
 	case !a.o.Now().Before(o.Expires):
-		return mailbox.E(mailbox.Unauthenticated, ReasonOneTimeOver)
+		return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonOneTimeOver)
 	}
-	return mailbox.E(mailbox.Unauthenticated, ReasonOwnPassword)
+	return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonOwnPassword)
 }

@@ -137,7 +137,7 @@ func (a *Authenticator) AllowFlow(ctx context.Context, r *http.Request, f FlowRe
 // has allowed it. Kind NotFound: not yet, no longer, or never.
 func (a *Authenticator) FetchFlow(ctx context.Context, r *http.Request, token string) (login, password string, err error) {
 	if !a.o.Secure(r) {
-		return "", "", mailbox.E(mailbox.Forbidden, ReasonInsecure)
+		return "", "", mailbox.E(mailbox.Forbidden, mailbox.ReasonInsecure)
 	}
 	f, err := a.store.Flow(ctx, a.flowID(token))
 	if err != nil {

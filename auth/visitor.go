@@ -31,14 +31,14 @@ type Visitor struct {
 // account, and for a one-time password that is over.
 func (a *Authenticator) SignIn(ctx context.Context, r *http.Request, login, password string) (Visitor, error) {
 	if !a.o.Secure(r) {
-		return Visitor{}, mailbox.E(mailbox.Forbidden, ReasonInsecure)
+		return Visitor{}, mailbox.E(mailbox.Forbidden, mailbox.ReasonInsecure)
 	}
 	if login == "" || password == "" {
 		return Visitor{}, errSignIn()
 	}
 	header := "Basic " + base64.StdEncoding.EncodeToString([]byte(login+":"+password))
 	e, err := a.enter(ctx, header, a.o.Address(r), (*verified).asVisitor)
-	if ours, ok := errors.AsType[*mailbox.Error](err); ok && ours.Reason == ReasonOwnPassword {
+	if ours, ok := errors.AsType[*mailbox.Error](err); ok && ours.Reason == mailbox.ReasonOwnPassword {
 		return a.firstVisit(ctx, typedLogin(login), err)
 	}
 	if err != nil {
@@ -51,9 +51,9 @@ func (a *Authenticator) SignIn(ctx context.Context, r *http.Request, login, pass
 func (e *verified) asVisitor() error {
 	switch {
 	case e.app != 0:
-		return mailbox.E(mailbox.Unauthenticated, ReasonProgramsOnly)
+		return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonProgramsOnly)
 	case e.cred.Account.Kind == mailbox.MachineAccount:
-		return mailbox.E(mailbox.Unauthenticated, ReasonMachine)
+		return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonMachine)
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (a *Authenticator) firstVisit(ctx context.Context, login Login, refused err
 // ticket is over.
 func (a *Authenticator) Activate(ctx context.Context, r *http.Request, ticket, password string) (mailbox.Actor, error) {
 	if !a.o.Secure(r) {
-		return mailbox.Actor{}, mailbox.E(mailbox.Forbidden, ReasonInsecure)
+		return mailbox.Actor{}, mailbox.E(mailbox.Forbidden, mailbox.ReasonInsecure)
 	}
 	note, at, ok := a.secret.unseal("ticket", ticket)
 	if !ok || len(note) < 8 || a.o.Now().Sub(at) > ticketFor {

@@ -73,19 +73,11 @@ var ofKind = map[mailbox.Kind]mailbox.Reason{
 	mailbox.Canceled:           mailbox.ReasonBroken,
 }
 
-// Reasons that only stand in for a missing one; and package auth's own, which
-// this package may not import.
+// Reasons that only stand in for a missing one.
 const (
-	reasonInsecure     mailbox.Reason = "insecure-transport"
-	reasonOwnPassword  mailbox.Reason = "own-password"
-	reasonOneTimeOver  mailbox.Reason = "one-time-over"
-	reasonOneTimeUsed  mailbox.Reason = "one-time-used"
-	reasonAppPassword  mailbox.Reason = "app-password"
-	reasonProgramsOnly mailbox.Reason = "programs-only"
-	reasonMachine      mailbox.Reason = "machine"
-	reasonConflict     mailbox.Reason = "conflict"
-	reasonUnscannable  mailbox.Reason = "unscannable"
-	reasonUnavailable  mailbox.Reason = "unavailable"
+	reasonConflict    mailbox.Reason = "conflict"
+	reasonUnscannable mailbox.Reason = "unscannable"
+	reasonUnavailable mailbox.Reason = "unavailable"
 )
 
 type pair struct{ de, en string }
@@ -124,25 +116,25 @@ var sentences = map[mailbox.Reason]pair{
 	mailbox.ReasonSignIn: {
 		"Bitte melden Sie sich mit Ihrem Benutzernamen und Ihrem Kennwort an.",
 		"Please sign in with your user name and password."},
-	reasonInsecure: {
+	mailbox.ReasonInsecure: {
 		"Über diese Verbindung wird kein Kennwort angenommen. Bitte verwenden Sie eine Adresse, die mit https:// beginnt.",
 		"No password is accepted over this connection. Please use an address that begins with https://."},
-	reasonOwnPassword: {
+	mailbox.ReasonOwnPassword: {
 		"Das Kennwort aus dem Brief gilt nur für die erste Anmeldung. Bitte rufen Sie im Browser die Adresse aus dem Brief auf und legen Sie dort ein eigenes Kennwort fest.",
 		"The password of the letter is for the first sign-in only. Please open the address given in the letter in your browser and choose a password of your own there."},
-	reasonOneTimeOver: {
+	mailbox.ReasonOneTimeOver: {
 		"Dieses Einmalkennwort ist abgelaufen. Bitte wenden Sie sich an den Service und bitten Sie um einen neuen Brief.",
 		"This one-time password has expired. Please contact the service and ask for a new letter."},
-	reasonOneTimeUsed: {
+	mailbox.ReasonOneTimeUsed: {
 		"Dieses Einmalkennwort wurde schon benutzt. Bitte melden Sie sich mit Ihrem eigenen Kennwort an. Haben Sie selbst keines festgelegt, wenden Sie sich bitte sofort an den Service.",
 		"This one-time password has been used already. Please sign in with your own password. If it was not you who chose one, please contact the service at once."},
-	reasonAppPassword: {
+	mailbox.ReasonAppPassword: {
 		"Programme melden sich bei diesem Konto nur mit einem Gerätepasswort an. Ihr eigenes Kennwort gilt hier nicht.",
 		"Programs sign in to this account with an app password only. Your own password is not accepted here."},
-	reasonProgramsOnly: {
+	mailbox.ReasonProgramsOnly: {
 		"Das ist ein Gerätepasswort; es gilt nur für Programme. Bitte melden Sie sich hier mit Ihrem eigenen Kennwort an.",
 		"This is an app password; it is for programs only. Please sign in here with your own password."},
-	reasonMachine: {
+	mailbox.ReasonMachine: {
 		"Dieses Konto ist für Programme eingerichtet und kann sich nicht im Browser anmelden.",
 		"This account is set up for programs and cannot sign in by browser."},
 	mailbox.ReasonPaused: {
@@ -187,6 +179,9 @@ var sentences = map[mailbox.Reason]pair{
 	mailbox.ReasonReleaseDoor: {
 		"Freigaben sind nur im Browser möglich.",
 		"Documents can be released in the browser only."},
+	mailbox.ReasonReturned: {
+		"Dieses Dokument wurde zurückgewiesen. Bitte legen Sie es zuerst wieder in den Postausgang.",
+		"This document was sent back. Please put it back into the outbox first."},
 	mailbox.ReasonCopyRelease: {
 		"Durch Kopieren wird nichts freigegeben oder übernommen. Bitte verschieben Sie das Dokument.",
 		"Copying neither releases nor takes over a document. Please move it."},
