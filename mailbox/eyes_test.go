@@ -165,9 +165,13 @@ func TestWhatCountsAsRead(t *testing.T) {
 
 // L8: what a machine writes into the root under four-eyes says so.
 func TestReleasedByProcedure(t *testing.T) {
-	w := newWorld(t, mailbox.Single, nil).scene(t, mailbox.FourEyes)
+	w := newWorld(t, mailbox.Single, func(o *mailbox.Options) { o.ReleaseMachine = true }).scene(t, mailbox.FourEyes)
 	machine := w.worker
 	machine.Kind, machine.ReleaseDirect = mailbox.MachineAccount, true
+	refusing := w.options
+	refusing.ReleaseMachine = false // the installation says no, whatever the account may
+	_, err := mailbox.New(w.catalog, w.blobs, w.gate, refusing).Deliver(ctx, machine, path(w.at("/Liste.csv")), upload("1"))
+	w.refused(err, mailbox.Forbidden, mailbox.ReasonNotAllowed)
 	e := w.put(machine, w.at("/Liste.csv"), "1").Entry
 	w.put(machine, w.at("/Liste.csv"), "2")
 	if err := w.tryCopy(machine, w.at("/Liste.csv"), w.at("/Kopie.csv")); err != nil {

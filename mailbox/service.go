@@ -14,6 +14,9 @@ type Options struct {
 	Returned    string        // folder in the outbox for returned documents; "" means Zurückgewiesen
 	Policy      ReleasePolicy // "" means Single
 	ReleaseDoor string        // "" for any; "web" refuses a release through another door
+	// ReleaseMachine lets machine accounts that are allowed to write into the
+	// root under four-eyes (L8).
+	ReleaseMachine bool
 
 	MaxSize    int64         // bytes of one document; 0 means 2000 MiB
 	Quota      int64         // bytes of a member's current versions; 0 means no limit

@@ -183,7 +183,9 @@ func (s *Service) caseOf(t *spot, role Role, p Place, e *Entry) Case {
 
 // direct says whether the actor is a program that may write into the root under
 // four-eyes (L8).
-func (s *Service) direct(a *Actor) bool { return a.ReleaseDirect && a.Kind == MachineAccount }
+func (s *Service) direct(a *Actor) bool {
+	return s.o.ReleaseMachine && a.ReleaseDirect && a.Kind == MachineAccount
+}
 
 // may finds the first role of the actor that has the right.
 func (s *Service) may(t *spot, r Right, p Place, e *Entry) (Role, bool) {

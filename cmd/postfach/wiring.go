@@ -71,7 +71,9 @@ func mailboxOptions(c config.Config, log *slog.Logger) mailbox.Options {
 		Returned: c.Folders.Returned,
 		Policy:   mailbox.ReleasePolicy(c.Release),
 		MaxSize:  c.Scan.MaxSize, Quota: c.Quota.Current, Superseded: c.Quota.Superseded, MaxUpload: c.Upload.MaxDuration,
-		Memory: c.Upload.Memory, Spool: c.Upload.SpoolMax, PerAccount: c.Upload.PerAccount,
+		Keep:           mailbox.Keep{Days: c.VersionsKeep.Days, Count: c.VersionsKeep.Count},
+		ReleaseMachine: c.ReleaseMachine == "direct",
+		Memory:         c.Upload.Memory, Spool: c.Upload.SpoolMax, PerAccount: c.Upload.PerAccount,
 		MemberNumber: c.Names.MemberNumber, Log: log,
 	}
 	if c.ReleaseDoor == "web" {
