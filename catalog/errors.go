@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"postfach/catalog/postgres"
 	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
@@ -14,7 +15,7 @@ import (
 // everything else (disk full, file gone, lock held too long) is a dependency
 // that is down.
 func unavailable(err error) error {
-	if err == nil || sqlite.Misuse(err) {
+	if err == nil || sqlite.Misuse(err) || postgres.Misuse(err) {
 		return err
 	}
 	if _, ok := errors.AsType[*mailbox.Error](err); ok {

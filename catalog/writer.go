@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -203,16 +204,21 @@ var errRolledBack = errors.New("the database has rolled the transaction back")
 // rolls it back by itself.
 func (w *writer) alive() bool { return w.conn.InTransaction() }
 
-// call runs fn; a panic in it is a fault of that change alone.
-func (w *writer) call(j *job) (err error) {
+// call runs the change of a job.
+func (w *writer) call(j *job) error {
+	t := &tx{reader: reader{c: lite{w.conn}, ctx: context.WithoutCancel(j.ctx), at: moment(w.o.Now), returned: w.o.Returned}}
+	return runChange(w.o.Log, t, j.fn)
+}
+
+// runChange runs fn; a panic in it is a fault of that change alone.
+func runChange(log *slog.Logger, t *tx, fn func(*tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.o.Log.Error("change panicked", "panic", p, "stack", string(debug.Stack()))
+			log.Error("change panicked", "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("change panicked: %v", p)
 		}
 	}()
-	t := &tx{reader: reader{c: lite{w.conn}, ctx: context.WithoutCancel(j.ctx), at: moment(w.o.Now), returned: w.o.Returned}}
-	if err := j.fn(t); err != nil {
+	if err := fn(t); err != nil {
 		return err
 	}
 	return t.finish()

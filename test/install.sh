@@ -20,15 +20,20 @@ package_of() {
     setpriv) echo util-linux ;;
     pdftotext | pdftoppm | pdfinfo) echo poppler-utils ;;
     zbarimg) echo zbar-tools ;;
+    initdb) echo postgresql ;;
     nextcloudcmd) echo nextcloud-desktop-cmd ;;
     owncloudcmd) echo owncloud-client-cmd ;;
     *) echo "$1" ;;
   esac
 }
 
+# Debian keeps the programs of the PostgreSQL server out of the path.
+more_path=/usr/sbin:/sbin
+for dir in /usr/lib/postgresql/*/bin; do more_path+=:$dir; done
+
 missing=()
 for name in "$@"; do
-  PATH="$PATH:/usr/sbin:/sbin" command -v "$name" >/dev/null 2>&1 || missing+=("$name")
+  PATH="$PATH:$more_path" command -v "$name" >/dev/null 2>&1 || missing+=("$name")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -120,12 +120,13 @@ func callerGone(t *testing.T, c mailbox.Catalog) {
 	view(t, c, func(r mailbox.Reader) error { _, err := r.Member(m.ID); return err })
 }
 
-// waitingGone: who goes away while another change runs is told at once, and
-// nothing of the change happens.
+// waitingGone: who goes away while another change of the mailbox runs is told at
+// once, and nothing of the change happens.
 func waitingGone(t *testing.T, c mailbox.Catalog) {
+	m := addMember(t, c, "0815")
 	running, goOn, done := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
-		done <- c.Update(ctx(t), 0, func(mailbox.Tx) error {
+		done <- c.Update(ctx(t), m.ID, func(mailbox.Tx) error {
 			close(running)
 			<-goOn
 			return nil
@@ -135,7 +136,7 @@ func waitingGone(t *testing.T, c mailbox.Catalog) {
 	waiting, leave := context.WithCancel(ctx(t))
 	told := make(chan error)
 	go func() {
-		told <- c.Update(waiting, 0, func(mailbox.Tx) error {
+		told <- c.Update(waiting, m.ID, func(mailbox.Tx) error {
 			t.Error("the change of a caller who has gone was begun")
 			return nil
 		})

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"postfach/catalog/postgres"
+	"postfach/mailbox"
+)
+
+// tries is how often a change is run at most because others were in its way.
+const tries = 10
+
+// write runs fn in a READ COMMITTED transaction that first locks what h names,
+// and again when the database gave it up for another one's sake or the
+// connection was lost before the commit. A context that ends before fn has
+// begun takes it back; afterwards the outcome is waited for.
+func (p *Postgres) write(ctx context.Context, h hold, fn func(*tx) error) error {
+	var err error
+	for try, dead := 1, 0; ; try++ {
+		if ctx.Err() != nil {
+			return canceled(ctx)
+		}
+		var next verdict
+		next, err = p.try(ctx, h, fn)
+		if next == final || try == tries {
+			return err
+		}
+		if next == lost {
+			if dead++; dead == deadConns {
+				return err
+			}
+		}
+		p.o.Log.Debug("change is tried again", "try", try, "err", err)
+		pause(ctx, time.Millisecond<<try)
+	}
+}
+
+// pause sleeps for a random part of d.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(rand.N(d)):
+	case <-ctx.Done():
+	}
+}
+
+// verdict says what to do after a try.
+type verdict int
+
+const (
+	final verdict = iota // it stands, or it was refused
+	again                // nothing stands; others were in the way
+	lost                 // nothing stands; the connection was lost
+)
+
+// try runs a change once.
+func (p *Postgres) try(ctx context.Context, h hold, fn func(*tx) error) (verdict, error) {
+	c, err := p.get(ctx)
+	if err != nil {
+		return final, err
+	}
+	defer c.Release()
+	defer c.Rollback()
+	t := &tx{reader: reader{c: post{c}, ctx: context.WithoutCancel(ctx), returned: p.o.Returned}}
+	d, err := p.begin(ctx, c, h, t)
+	if err == nil {
+		err = runChange(p.o.Log, t, fn)
+	}
+	switch fault := c.Fault(); {
+	case ctx.Err() != nil && d == doubt{}: // fn was not begun
+		return final, canceled(ctx)
+	case postgres.Again(fault):
+		return again, unavailable(fault)
+	case fault != nil && c.Broken():
+		return lost, unavailable(fault)
+	case err == nil && fault != nil: // an error that fn did not care for
+		err = fault
+	}
+	if err != nil {
+		return final, err
+	}
+	return p.commit(ctx, c, d)
+}
+
+// begin starts the transaction, waits for what h locks and only then reads the
+// clock, so that the times of a mailbox follow the order of its changes. All
+// goes in one message.
+func (p *Postgres) begin(ctx context.Context, c *postgres.Conn, h hold, t *tx) (d doubt, err error) {
+	defer context.AfterFunc(ctx, c.Interrupt)()
+	if err := c.Begin("BEGIN"); err != nil {
+		return d, err
+	}
+	if h.sql != "" {
+		if err := c.Later(h.sql, h.args...); err != nil {
+			return d, err
+		}
+	}
+	err = t.c.Query("SELECT "+clockOf+", CAST(pg_current_xact_id() AS TEXT)", func(r tuple) error {
+		t.at = p.now(r)
+		d = doubt{xid: r.Text(1), pid: c.PID(), timeline: c.Timeline()}
+		return nil
+	})
+	return d, err
+}
+
+// commit makes the change durable. Where the answer is lost, the outcome is
+// asked for; only if it cannot be had, the caller is left in doubt.
+func (p *Postgres) commit(ctx context.Context, c *postgres.Conn, d doubt) (verdict, error) {
+	known, err := c.Commit()
+	switch {
+	case err == nil:
+		p.committed.Store(int64(time.Since(p.begun)))
+		return final, nil
+	case known && postgres.Again(err):
+		return again, unavailable(err)
+	case known:
+		return final, unavailable(err)
+	}
+	p.o.Log.Warn("the answer to a commit was lost", "err", err)
+	switch stands, errAsked := p.resolve(context.WithoutCancel(ctx), d); {
+	case errAsked != nil:
+		p.remember(d)
+		p.o.Log.Error("the outcome of a commit is not known", "transaction", d.xid, "err", errAsked)
+		return final, mailbox.Wrap(mailbox.Unavailable, mailbox.ReasonCatalog, errors.Join(err, errAsked))
+	case stands:
+		return final, nil
+	}
+	return lost, unavailable(err)
+}
