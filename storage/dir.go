@@ -77,11 +77,14 @@ func (d *Dir) StagingDir() string { return filepath.Join(d.path, stagingName) }
 // Stage begins an upload. Kind Unavailable when size bytes (-1: unknown) and
 // what other uploads announced would not leave Options.ReserveFree.
 func (d *Dir) Stage(ctx context.Context, key mailbox.BlobKey, size int64) (mailbox.Staged, error) {
-	s, err := d.stage(ctx, key, size)
+	if _, _, err := location(key); err != nil {
+		return nil, err
+	}
+	s, err := d.stage(ctx, size)
 	if err != nil {
 		return nil, err
 	}
-	return &upload{staged: s, dir: d}, nil
+	return &upload{staged: s, dir: d, key: key}, nil
 }
 
 // Open reads n bytes from offset (n < 0: to the end). What comes back of a

@@ -120,6 +120,7 @@ func positive(n, otherwise int) int {
 //	<member>/<folder>/<version id>           blobs
 //	<member>/<folder>/<version id>.json      descriptions that do not fit into metadata
 //	.open/<member>/<folder>/<version id>     an upload in parts is under way
+//	.chunks/<account>/<upload>/…             see S3Chunks
 type S3 struct {
 	o      S3Options
 	core   *minio.Core // repeats
@@ -242,11 +243,11 @@ func (s *S3) Stage(ctx context.Context, key mailbox.BlobKey, size int64) (mailbo
 	if part > maxPart {
 		return nil, mailbox.Wrap(mailbox.TooLarge, mailbox.ReasonTooLarge, fmt.Errorf("storage: %d bytes in one object", size))
 	}
-	staged, err := s.spool.stage(ctx, key, size)
+	staged, err := s.spool.stage(ctx, size)
 	if err != nil {
 		return nil, err
 	}
-	return &s3Upload{staged: staged, s3: s, object: object, mark: newMark(), part: part, ctx: context.WithoutCancel(ctx)}, nil
+	return &s3Upload{staged: staged, s3: s, key: key, object: object, mark: newMark(), part: part, ctx: context.WithoutCancel(ctx)}, nil
 }
 
 // Ready says whether an upload could be stored now: the bucket answers within

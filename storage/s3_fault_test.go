@@ -61,7 +61,8 @@ var breakages = []breakage{
 	{"answer stalls", minio.Fault{StallReply: -1}, true, true},
 	{"answer is garbage", minio.Fault{Reply: garbage}, true, true},
 	{"answer is a stranger's", minio.Fault{Reply: strangerOK}, false, true},
-	{"another server answers", minio.Fault{Instead: stranger}, false, false},
+	{"another server refuses", minio.Fault{Instead: stranger}, false, false},
+	{"another server accepts", minio.Fault{Instead: strangerOK}, false, false},
 }
 
 // TestS3Faults breaks every request of an upload in every way, once and for
@@ -233,6 +234,24 @@ func TestS3OutcomeUnknown(t *testing.T) {
 	}
 }
 
+// TestS3CompleteStillRunning: asked after a lost answer, the bucket does not have
+// the object yet; the abort that follows finds that Complete has taken the
+// upload, so it is asked again.
+func TestS3CompleteStillRunning(t *testing.T) {
+	t.Parallel()
+	server := minio.Start(t, minio.Options{})
+	p := minio.StartProxy(t, server)
+	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, time.Second })
+	key, body := storagetest.Key(), storagetest.Bytes(2*minPart+5, 1)
+	u, _ := storagetest.Seal(t, s, key, body, -1)
+	notYet := "HTTP/1.1 404 Not Found\r\nX-Amz-Request-Id: 1\r\nContent-Length: 0\r\n\r\n"
+	p.Set(minio.Fault{Method: "POST", Match: "?uploadId=", CutReply: -1}, minio.Fault{Method: "HEAD", Instead: notYet, Times: 1})
+	if err := u.Publish(t.Context(), storagetest.Describe(body)); err != nil {
+		t.Errorf("published: %v", err)
+	}
+	outcome(t, s, key, body, nil)
+}
+
 // TestS3KnownAbsent: Complete never arrived, which is certain after an abort;
 // nothing is left even before the janitor comes.
 func TestS3KnownAbsent(t *testing.T) {
@@ -250,6 +269,33 @@ func TestS3KnownAbsent(t *testing.T) {
 		t.Error(err)
 	}
 	s.behind.Wait()
+	s.empty(t, key)
+}
+
+// TestS3AbortFails: what could not be tidied up is remembered in the bucket, and
+// Collect finds it.
+func TestS3AbortFails(t *testing.T) {
+	t.Parallel()
+	server := minio.Start(t, minio.Options{})
+	p := minio.StartProxy(t, server)
+	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, time.Second })
+	key := storagetest.Key()
+	u, _ := storagetest.Seal(t, s, key, storagetest.Bytes(2*minPart+5, 1), -1)
+	if err := u.(*s3Upload).parts.wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.Set(minio.Fault{Method: "DELETE", Match: "?uploadId=", Refuse: true})
+	if err := u.Discard(); err != nil {
+		t.Error(err)
+	}
+	s.behind.Wait()
+	p.Set()
+	if n := len(server.OpenUploads(t, s.bucket, "postfach/eins/"+key.String())); n != 1 {
+		t.Fatalf("%d open uploads: this test tests nothing", n)
+	}
+	if n, err := s.Collect(t.Context(), time.Now().Add(time.Hour)); err != nil || n != 1 {
+		t.Errorf("collected %d, %v", n, err)
+	}
 	s.empty(t, key)
 }
 

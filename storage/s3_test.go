@@ -83,6 +83,7 @@ func TestS3(t *testing.T) {
 		{"one bucket, two installations", s3Neighbours},
 		{"access keys", s3AccessKeys},
 		{"uploads cross deletions", s3Crossing},
+		{"chunks of uploads", s3Chunks},
 		{"other bytes than those described are refused", s3OtherBytes},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.run(t, server) })
@@ -189,6 +190,11 @@ func s3Discarded(t *testing.T, server *minio.Server) {
 				if sealed {
 					if _, err := u.Seal(); err != nil {
 						t.Fatal(err)
+					}
+					if u.parts != nil {
+						if err := u.parts.wait(t.Context()); err != nil {
+							t.Fatal(err)
+						}
 					}
 				}
 				if err := u.Discard(); err != nil {
@@ -453,64 +459,4 @@ func s3OtherBytes(t *testing.T, server *minio.Server) {
 		t.Errorf("published other bytes than described: %v", err)
 	}
 	s.empty(t, key)
-}
-
-// TestS3Encrypted: TLS with a private authority, and encryption by the server.
-func TestS3Encrypted(t *testing.T) {
-	server := minio.Start(t, minio.Options{TLS: true, KMS: true})
-	for _, e := range []struct {
-		S3Encryption
-		want string
-	}{{S3Encryption{}, ""}, {S3Encryption{Mode: "s3"}, "AES256"}, {S3Encryption{Mode: "kms", KeyID: "test-key"}, "aws:kms"}} {
-		t.Run("sse="+e.Mode, func(t *testing.T) {
-			s := openS3(t, server, func(o *S3Options) { o.Encryption = e.S3Encryption })
-			for _, n := range []int64{0, 100, 2*minPart + 5} {
-				key, body := storagetest.Key(), storagetest.Bytes(n, 1)
-				storagetest.Put(t, s, key, body)
-				if got := storagetest.Get(t, s, key, n/2, -1); !bytes.Equal(got, body[n/2:]) {
-					t.Errorf("%d bytes: others came back", n)
-				}
-				info, err := server.Client(t).StatObject(t.Context(), s.bucket, "postfach/eins/"+key.String(), client.StatObjectOptions{})
-				if err != nil || info.Metadata.Get("X-Amz-Server-Side-Encryption") != e.want {
-					t.Errorf("%d bytes: %v, %v", n, info.Metadata, err)
-				}
-			}
-		})
-	}
-	stranger := openS3(t, server, func(o *S3Options) { o.Roots = nil })
-	if err := stranger.Ready(t.Context()); mailbox.KindOf(err) != mailbox.Unavailable || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("trusts an authority that nobody told it of: %v", err)
-	}
-}
-
-// TestS3OptionsAreChecked: what cannot work is refused before the first upload.
-func TestS3OptionsAreChecked(t *testing.T) {
-	good := S3Options{Endpoint: "https://127.0.0.1:1", Bucket: "b-b-b", Credentials: S3Credentials{AccessKey: "a", SecretKey: "s"}, Spool: t.TempDir()}
-	s, err := OpenS3(good)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for name, change := range map[string]func(*S3Options){
-		"no scheme":        func(o *S3Options) { o.Endpoint = "127.0.0.1:1" },
-		"a path":           func(o *S3Options) { o.Endpoint = "https://127.0.0.1/b" },
-		"a user":           func(o *S3Options) { o.Endpoint = "https://a:b@127.0.0.1" },
-		"no bucket":        func(o *S3Options) { o.Bucket = "" },
-		"no keys":          func(o *S3Options) { o.Credentials = S3Credentials{} },
-		"half a key":       func(o *S3Options) { o.Credentials.SecretKey = "" },
-		"keys in two ways": func(o *S3Options) { o.Credentials.InstanceRole = true },
-		"encryption":       func(o *S3Options) { o.Encryption.Mode = "rot13" },
-		"retention":        func(o *S3Options) { o.Retention = S3Retention{Mode: "forever", For: time.Hour} },
-		"retention time":   func(o *S3Options) { o.Retention.Mode = "compliance" },
-		"spool":            func(o *S3Options) { o.Spool = "/dev/null/x" },
-	} {
-		o := good
-		change(&o)
-		if s, err := OpenS3(o); err == nil {
-			t.Errorf("%s: accepted", name)
-			_ = s.Close()
-		}
-	}
 }

@@ -58,7 +58,7 @@ func (s *S3) Strays(ctx context.Context, limit int) ([]string, error) {
 		_, blob := s.blobKey(info.Key)
 		_, beside := s.blobKey(strings.TrimSuffix(info.Key, besideSuffix))
 		_, _, intent := s.intended(info.Key)
-		if blob || beside || intent {
+		if blob || beside || intent || strings.HasPrefix(info.Key, s.o.Prefix+chunksName+"/") {
 			return nil
 		}
 		if found = append(found, strings.TrimPrefix(info.Key, s.o.Prefix)); len(found) >= limit {
@@ -104,10 +104,7 @@ func (s *S3) Remove(ctx context.Context, key mailbox.BlobKey) error {
 		return nil
 	}
 	// From here on the blob is gone; Collect finds a description without one.
-	beside, err := s.core.StatObject(ctx, s.o.Bucket, object+besideSuffix, minio.StatObjectOptions{})
-	if err == nil {
-		_ = s.drop(ctx, object+besideSuffix, beside.VersionID)
-	}
+	_ = s.dropCurrent(ctx, object+besideSuffix)
 	return nil
 }
 
@@ -192,14 +189,7 @@ func (s *S3) collectIntents(ctx context.Context, before time.Time) (removed int,
 		if err != nil {
 			return err
 		}
-		stat, err := s.core.StatObject(ctx, s.o.Bucket, info.Key, minio.StatObjectOptions{})
-		if err == nil {
-			err = s.drop(ctx, info.Key, stat.VersionID)
-		}
-		if err != nil && !absent(err) {
-			return listed(err)
-		}
-		return nil
+		return listed(s.dropCurrent(ctx, info.Key))
 	})
 	return removed, err
 }
@@ -270,11 +260,7 @@ func (s *S3) collectBeside(ctx context.Context, before time.Time) (removed int, 
 		if !absent(err) {
 			return listed(err)
 		}
-		stat, err := s.core.StatObject(ctx, s.o.Bucket, info.Key, minio.StatObjectOptions{})
-		if err == nil {
-			err = s.drop(ctx, info.Key, stat.VersionID)
-		}
-		if err != nil && !absent(err) {
+		if err := s.dropCurrent(ctx, info.Key); err != nil {
 			return listed(err)
 		}
 		removed++

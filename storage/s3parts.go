@@ -43,7 +43,6 @@ type parts struct {
 	marked  bool                 // the intent object may be there
 	sent    []minio.CompletePart // by index
 	err     error                // the first; nothing is sent after it
-	sealed  bool                 // Complete was sent: only its fate counts now
 }
 
 func newParts(u *s3Upload, file *os.File) *parts {
@@ -218,9 +217,6 @@ func (m *parts) complete(ctx context.Context, d mailbox.Description) error {
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
-	m.sealed = true
-	m.mu.Unlock()
 	var o minio.PutObjectOptions
 	o.SetMatchETagExcept("*")
 	var done minio.UploadInfo
@@ -243,37 +239,28 @@ func (m *parts) complete(ctx context.Context, d mailbox.Description) error {
 // resolve finds out what became of Complete. As long as that is not certain,
 // nothing is deleted: it is left to Collect, and an object to the janitor.
 func (m *parts) resolve(ctx context.Context, size int64, cause error, beside string) error {
-	for range 2 {
+	op := "storage: complete " + m.object
+	for aborted := false; ; aborted = true {
 		what, _, err := m.s3.look(ctx, m.object, size, m.mark)
 		switch {
 		case err != nil:
-			return trouble("storage: complete "+m.object, errors.Join(cause, err))
+			return trouble(op, errors.Join(cause, err))
 		case what == ours:
 			return nil
 		case what == foreign:
-			m.unseal()
-			return fault("key %s is in use: %w", m.object, cause)
-		}
-		// It is not there. Aborting makes sure that it will not be: either the
-		// abort finds the upload, or Complete took it in the meantime.
-		err = m.s3.core.AbortMultipartUpload(ctx, m.s3.o.Bucket, m.object, m.id)
-		if err == nil {
-			m.unseal()
+			return fault("%s: %w: %w", m.object, errInUse, cause)
+		case aborted:
 			_ = m.s3.drop(ctx, m.object+besideSuffix, beside) // else Collect does
-			return notStored("storage: complete "+m.object, cause)
+			return notStored(op, cause)
 		}
-		if !absent(err) {
-			return trouble("storage: complete "+m.object, errors.Join(cause, err))
+		// It is not there, and after an abort it will not come: a Complete that is
+		// still under way has either taken the upload before, so that the next
+		// look sees it, or finds none. Servers do not say which it was.
+		err = m.s3.core.AbortMultipartUpload(ctx, m.s3.o.Bucket, m.object, m.id)
+		if err != nil && !absent(err) {
+			return trouble(op, errors.Join(cause, err))
 		}
 	}
-	return notStored("storage: complete "+m.object, cause)
-}
-
-// unseal says that Complete certainly made nothing.
-func (m *parts) unseal() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.sealed = false
 }
 
 // abandon stops the workers and tidies up after them in the background.
@@ -285,17 +272,15 @@ func (m *parts) abandon() <-chan struct{} {
 	})
 }
 
-// end takes back what the upload left in the bucket: open uploads unless
-// Complete has taken ours, and the intent once nothing else can be there.
+// end takes back what the upload left in the bucket: open uploads, and the
+// intent once nothing else can be there. An abort does nothing to an upload
+// that Complete has taken, so it needs no certainty about that.
 func (m *parts) end(ctx context.Context, abort bool) {
 	m.cancel()
 	_ = m.file.Close() // read only
 	m.mu.Lock()
-	id, astray, sealed, marked, intent := m.id, m.astray, m.sealed, m.marked, m.intent
+	id, astray, marked, intent := m.id, m.astray, m.marked, m.intent
 	m.mu.Unlock()
-	if abort && sealed {
-		return // its fate is unknown
-	}
 	clean := !astray
 	if abort && id != "" {
 		err := m.s3.core.AbortMultipartUpload(ctx, m.s3.o.Bucket, m.object, id)

@@ -24,6 +24,9 @@ const checksumHeader = "X-Amz-Checksum-Sha256"
 // locks says whether blobs are locked.
 func (s *S3) locks() bool { return s.o.Retention.Mode != "" }
 
+// errInUse is the cause of an error about a key that somebody else has.
+var errInUse = errors.New("the key is in use")
+
 // settings are how an object is stored. A blob or a description is locked for
 // the retention time, an intent is not.
 func (s *S3) settings(meta map[string]string, locked bool) minio.PutObjectOptions {
@@ -64,7 +67,7 @@ func (s *S3) put(ctx context.Context, object string, body io.ReadSeeker, size in
 		done.VersionID = version
 		return done, nil
 	case what == foreign:
-		return done, fault("key %s is in use: %w", object, err)
+		return done, fault("%s: %w: %w", object, errInUse, err)
 	}
 	return done, notStored("storage: put "+object, err)
 }
@@ -90,6 +93,9 @@ func patiently(ctx context.Context, make func() error) error {
 // notStored is the error of an object that is known not to be there; absence is
 // nothing that the caller asked about.
 func notStored(op string, err error) error {
+	if err == nil {
+		return nil
+	}
 	err = trouble(op, err)
 	if mailbox.KindOf(err) == mailbox.NotFound {
 		return refusal(op, errors.Unwrap(err))
@@ -142,6 +148,18 @@ func (s *S3) drop(ctx context.Context, object, version string) error {
 		return nil
 	}
 	return err
+}
+
+// dropCurrent deletes an object, where there are versions the one that counts.
+func (s *S3) dropCurrent(ctx context.Context, object string) error {
+	info, err := s.core.StatObject(ctx, s.o.Bucket, object, minio.StatObjectOptions{})
+	if absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.drop(ctx, object, info.VersionID)
 }
 
 // locked says whether a version may not be deleted, or not yet: AWS, MinIO and

@@ -57,7 +57,7 @@ func (s *S3) Open(ctx context.Context, key mailbox.BlobKey, offset, n int64) (io
 	if part && !answersRange(header, offset) {
 		return nil, errors.Join(refusal("storage: open "+key.String(), errors.New("the answer is not the range asked for")), body.Close())
 	}
-	return &s3Reader{body: body, s3: s, key: key}, nil
+	return &s3Reader{body: body, s3: s, what: key.String()}, nil
 }
 
 // answersRange says whether the answer begins where it should; a server that
@@ -86,13 +86,13 @@ func (s *S3) nothing(ctx context.Context, key mailbox.BlobKey, object string, of
 type s3Reader struct {
 	body io.ReadCloser
 	s3   *S3
-	key  mailbox.BlobKey
+	what string
 }
 
 func (r *s3Reader) Read(p []byte) (int, error) {
 	n, err := r.body.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = trouble("storage: read "+r.key.String(), err)
+		err = trouble("storage: read "+r.what, err)
 	}
 	return n, err
 }

@@ -23,6 +23,7 @@ const discardWait = 2 * time.Second
 type s3Upload struct {
 	*staged
 	s3     *S3
+	key    mailbox.BlobKey
 	object string
 	mark   string
 	part   int64           // bytes of a part

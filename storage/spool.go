@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"postfach/mailbox"
 )
 
 // spool holds uploads that have no verdict yet: the small ones in memory, the
@@ -96,14 +94,11 @@ func (p *spool) scratch() (*scratch, error) {
 
 // stage begins an upload. Kind Unavailable when size bytes (-1: unknown) and
 // what other uploads announced would not leave Options.ReserveFree.
-func (p *spool) stage(ctx context.Context, key mailbox.BlobKey, size int64) (*staged, error) {
+func (p *spool) stage(ctx context.Context, size int64) (*staged, error) {
 	if err := given(ctx); err != nil {
 		return nil, err
 	}
-	if _, _, err := location(key); err != nil {
-		return nil, err
-	}
-	s := &staged{spool: p, key: key, promised: max(size, 0)}
+	s := &staged{spool: p, promised: max(size, 0)}
 	p.promised.Add(s.promised)
 	// The promise counts from before the check, so that two uploads cannot both
 	// be given the last room.

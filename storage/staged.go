@@ -13,7 +13,6 @@ import (
 // business.
 type staged struct {
 	spool    *spool
-	key      mailbox.BlobKey
 	mem      []byte   // nil once the bytes are in the file
 	file     *scratch // nil while they are in memory only
 	size     int64    // bytes written
@@ -137,7 +136,7 @@ func (s *staged) publishable(ctx context.Context, d mailbox.Description) error {
 		return fault("publish without a sealed content")
 	}
 	if d.Size != s.size {
-		return fault("%s has %d bytes, its description says %d", s.key, s.size, d.Size)
+		return fault("%d bytes, the description says %d", s.size, d.Size)
 	}
 	if err := given(ctx); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 type upload struct {
 	*staged
 	dir *Dir
+	key mailbox.BlobKey
 }
 
 var _ mailbox.Staged = (*upload)(nil)
