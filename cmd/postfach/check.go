@@ -18,7 +18,6 @@ import (
 	"postfach/mailbox"
 	"postfach/notify"
 	"postfach/scan"
-	"postfach/storage"
 )
 
 type checkCmd struct {
@@ -175,8 +174,7 @@ func (a *app) checkStorage(ctx context.Context) finding {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
 	var err error
-	if a.blobs, err = storage.OpenDir(a.cfg.Storage.Path, storage.Options{ReserveFree: a.cfg.StorageReserve}); err != nil {
-		a.blobs = nil
+	if a.blobs, _, err = openStorage(a.cfg); err != nil {
 		return found("storage", gradeCritical, explain(err))
 	}
 	if err := a.blobs.Ready(ctx); err != nil {
@@ -304,7 +302,7 @@ func (a *app) standIn() (*app, func(), error) {
 		return nil, nil, err
 	}
 	cfg := a.cfg
-	cfg.Catalog.Path, cfg.Storage.Path = filepath.Join(dir, "catalog.db"), filepath.Join(dir, "blobs")
+	cfg.Catalog.Path, cfg.Storage = filepath.Join(dir, "catalog.db"), config.Place{Kind: "dir", Path: filepath.Join(dir, "blobs")}
 	other, err := open(cfg, quiet)
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))

@@ -21,7 +21,6 @@ import (
 	"postfach/mailbox"
 	"postfach/notify"
 	"postfach/scan"
-	"postfach/storage"
 )
 
 // app is an installation, opened. Commands and the server share it.
@@ -29,7 +28,7 @@ type app struct {
 	cfg       config.Config
 	log       *slog.Logger
 	catalog   *catalog.SQLite
-	blobs     *storage.Dir
+	blobs     blobStore
 	gate      *scan.Gate
 	service   *mailbox.Service
 	directory *auth.Directory
@@ -49,14 +48,15 @@ func open(cfg config.Config, log *slog.Logger) (*app, error) {
 	if a.catalog, err = catalog.OpenSQLite(cfg.Catalog.Path, catalog.Options{Log: log, Returned: cfg.Folders.Returned}); err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
-	if a.blobs, err = storage.OpenDir(cfg.Storage.Path, storage.Options{ReserveFree: cfg.StorageReserve}); err != nil {
-		return nil, errors.Join(fmt.Errorf("storage: %w", err), a.catalog.Close())
+	var chunks mailbox.Chunks
+	if a.blobs, chunks, err = openStorage(cfg); err != nil {
+		return nil, errors.Join(err, a.catalog.Close())
 	}
 	if a.gate, err = a.newGate(cfg, log); err != nil {
 		return nil, errors.Join(fmt.Errorf("scanner: %w", err), a.close())
 	}
 	o := mailboxOptions(cfg, log)
-	o.Chunks = a.blobs.Chunks()
+	o.Chunks = chunks
 	a.service = mailbox.New(a.catalog, a.blobs, a.gate, o)
 	a.directory = auth.NewDirectory(a.catalog)
 	a.janitor = &janitor.Janitor{Catalog: a.catalog, Storage: a.blobs, Uploads: a.service, MaxUpload: cfg.Upload.MaxDuration, Log: log}
