@@ -26,10 +26,11 @@ type Config struct {
 	Folders   Folders
 	Names     Names
 
-	Catalog        Place  // Kind "sqlite"
-	Storage        Place  // Kind "dir" or "s3"
-	Bucket         Bucket // of Kind "s3"
-	StorageReserve int64  // bytes that uploads leave free
+	Catalog        Place    // Kind "sqlite" or "postgres"; then Path is for people
+	Database       Database // of Kind "postgres"
+	Storage        Place    // Kind "dir" or "s3"
+	Bucket         Bucket   // of Kind "s3"
+	StorageReserve int64    // bytes that uploads leave free
 
 	Scan   Scan
 	Notify Notify

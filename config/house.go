@@ -77,13 +77,8 @@ func (l *loader) names(s *section) {
 
 // places reads where catalog and storage lie.
 func (l *loader) places(top *section) {
-	const exampleCatalog, exampleStorage = "sqlite:/var/lib/postfach/catalog.db", "dir:/var/lib/postfach/blobs"
-	l.c.Catalog = value(top, "catalog", Place{}, func(text string) (Place, error) {
-		if strings.HasPrefix(text, "postgres:") {
-			return Place{}, fmt.Errorf("postgres: is not in this version; write %s", exampleCatalog)
-		}
-		return l.place("sqlite", text, exampleCatalog)
-	})
+	const exampleStorage = "dir:/var/lib/postfach/blobs"
+	l.c.Catalog = value(top, "catalog", Place{}, l.catalog)
 	l.c.Storage = value(top, "storage", Place{}, func(text string) (Place, error) {
 		if strings.HasPrefix(text, "s3:") {
 			return l.bucket(text)
@@ -97,7 +92,7 @@ func (l *loader) places(top *section) {
 		top.required("storage", exampleStorage)
 	}
 	l.c.StorageReserve = value(top, "storage_reserve", 128*mib, sizeBetween(mib, tib, ""))
-	if l.c.Catalog.Path != "" && l.c.Storage.Kind == "dir" && within(l.c.Catalog.Path, l.c.Storage.Path) {
+	if l.c.Catalog.Kind == "sqlite" && l.c.Storage.Kind == "dir" && within(l.c.Catalog.Path, l.c.Storage.Path) {
 		top.fault("catalog", "%s lies inside the storage, which holds nothing but contents", l.c.Catalog.Path)
 	}
 }

@@ -167,7 +167,6 @@ func TestRefusals(t *testing.T) {
 		{"", "names: {member_number: '(0)(1)'}", "12: names.member_number: the pattern has more than one group"},
 		// places
 		{"catalog: sqlite:data/catalog.db\n", "", "1: catalog: is missing"},
-		{"catalog: sqlite:data/catalog.db", "catalog: postgres://db/x", "6: catalog: postgres: is not in this version"},
 		{"catalog: sqlite:data/catalog.db", "catalog: data/catalog.db", "6: catalog: \"data/catalog.db\" is not of the form sqlite:PATH"},
 		{"catalog: sqlite:data/catalog.db", "catalog: sqlite:data/blobs/catalog.db", "6: catalog: "},
 		{"storage: dir:data/blobs", "storage: s3://host/bucket", "7: storage: endpoint=\"\" is not of the form"},

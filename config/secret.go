@@ -25,37 +25,49 @@ var usual = []string{
 
 // smtpPassword reads the password that belongs to the user of notify.smtp.
 func (l *loader) smtpPassword(s *section, relay SMTP) string {
-	direct, file := l.getenv(envPassword), l.getenv(envPasswordFile)
+	if relay.Host == "" { // notify.smtp itself is wrong; say that first
+		return ""
+	}
+	name, password, ok := l.secret(envPassword, envPasswordFile)
 	wanted := relay.User != ""
 	switch {
-	case relay.Host == "": // notify.smtp itself is wrong; say that first
+	case !ok:
 		return ""
-	case direct != "" && file != "":
-		l.add(0, envPassword, "is set beside "+envPasswordFile+"; keep one of them")
-		return ""
-	case !wanted && (direct != "" || file != ""):
+	case !wanted && name != "":
 		s.fault("smtp", "names no user, but there is a password in the environment: write smtp://USER@HOST")
 		return ""
 	case !wanted:
 		return ""
-	case direct == "" && file == "":
+	case name == "":
 		s.fault("smtp", "user %q has no password; set %s or %s", relay.User, envPassword, envPasswordFile)
 		return ""
-	}
-	name, password := envPassword, direct
-	if file != "" {
-		name = envPasswordFile
-		text, err := l.secretFile(l.resolve(file))
-		if err != nil {
-			l.add(0, name, plainError(err))
-			return ""
-		}
-		password = strings.TrimRight(string(text), "\r\n")
 	}
 	if err := acceptable(password, relay.User); err != nil {
 		l.add(0, name, err.Error())
 	}
 	return password
+}
+
+// secret reads a secret from one of two environment variables, the second of
+// which names a file, and says from which; name is "" when neither is set. ok is
+// false after a fault.
+func (l *loader) secret(direct, file string) (name, text string, ok bool) {
+	value, path := l.getenv(direct), l.getenv(file)
+	switch {
+	case value != "" && path != "":
+		l.add(0, direct, "is set beside "+file+"; keep one of them")
+		return "", "", false
+	case value != "":
+		return direct, value, true
+	case path == "":
+		return "", "", true
+	}
+	content, err := l.secretFile(l.resolve(path))
+	if err != nil {
+		l.add(0, file, plainError(err))
+		return "", "", false
+	}
+	return file, strings.TrimRight(string(content), "\r\n"), true
 }
 
 // acceptable refuses secrets that are none. It never shows them.
