@@ -15,7 +15,7 @@ TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git pdft
 TOOLS_BENCH := clamd clamdscan apache2 rclone
 TOOLS_CHECK := clamd git
 
-.PHONY: help build demo tour check fmt vet lint unit fuzz test tests crash bench litmus dockerlint vuln clean tools-test FORCE
+.PHONY: help build demo tour check fmt vet lint unit fuzz test tests crash s3 bench litmus dockerlint vuln clean tools-test FORCE
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,7 @@ fuzz:
 
 tools-test:
 	@bash test/install.sh $(TOOLS_TEST)
+	@bash test/minio/install.sh minio
 
 # -k: a fault of form does not hide what the tests have to say, and fails the whole all the same.
 test: tools-test build ## everything once, long series shortened; installs what it needs
@@ -68,8 +69,13 @@ crash: tools-test build ## 300 kills at random moments (CRASH_SEED, CRASH_KILLS;
 litmus: tools-test build ## Debian's litmus in a member's an_KVBbg and in a caseworker's Postausgang
 	@$(GO) test -count=1 -timeout 20m -v -run '^TestLitmus' ./test
 
+s3: tools-test ## the S3 storage against a second server (versitygw) too
+	@bash test/minio/install.sh versitygw
+	@POSTFACH_S3_SECOND=1 $(GO) test -count=1 -timeout 20m -run '^TestS3' ./storage
+
 bench: build ## beside Apache mod_dav, rclone and the floors; results in docs/results (BENCH=quick to try)
 	@bash test/install.sh $(TOOLS_BENCH)
+	@bash test/minio/install.sh minio
 	@$(GO) test -run '^$$' -bench . -benchtime 200ms $$($(GO) list ./... | grep -v '^postfach/bench$$')
 	@POSTFACH_BINARY=$(CURDIR)/bin/postfach POSTFACH_RESULTS=$(CURDIR)/docs/results BENCH=$(BENCH) \
 		$(GO) test -run '^$$' -bench SideBySide -benchtime 1x -timeout 4h -v ./bench

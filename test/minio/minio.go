@@ -89,7 +89,7 @@ func binary(t testing.TB, name string) string {
 	}
 	path := filepath.Join(base, name+"-"+version+"-"+runtime.Version(), name)
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%s is not installed; run `bash test/minio/install.sh %s` at the top of the tree, which builds it once from its public Go module (minio: about five minutes on two cores): %v", name, name, err)
+		t.Fatalf("%s is not installed; run `bash test/minio/install.sh %s` at the top of the tree (make test does), which builds it once from its public Go module (minio: about five minutes on two cores): %v", name, name, err)
 	}
 	return path
 }
