@@ -50,7 +50,7 @@ type Postgres struct {
 // so at the same time. A catalog that a newer Postfach has written, a database
 // that holds something else, and a server that may lose what it has
 // acknowledged are refused.
-func OpenPostgres(ctx context.Context, at Server, o Options) (*Postgres, error) {
+func OpenPostgres(at Server, o Options) (*Postgres, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -64,7 +64,7 @@ func OpenPostgres(ctx context.Context, at Server, o Options) (*Postgres, error) 
 	}
 	p := &Postgres{o: o, pool: pool, shift: shift(), begun: time.Now(), doubts: map[doubt]bool{}}
 	p.tables = tables{p}
-	if err := p.prepare(ctx); err != nil {
+	if err := p.prepare(); err != nil {
 		pool.Close()
 		return nil, unavailable(err)
 	}
@@ -72,8 +72,8 @@ func OpenPostgres(ctx context.Context, at Server, o Options) (*Postgres, error) 
 }
 
 // prepare looks at the server and at what is in the database.
-func (p *Postgres) prepare(ctx context.Context) error {
-	c, err := p.pool.Get(ctx)
+func (p *Postgres) prepare() error {
+	c, err := p.pool.Get(context.Background())
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func openPostgres(t testing.TB) *Postgres {
 // openNode opens a catalog that may be there already.
 func openNode(t testing.TB, url string, o Options) *Postgres {
 	t.Helper()
-	p, err := OpenPostgres(t.Context(), Server{URL: url}, o)
+	p, err := OpenPostgres(Server{URL: url}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

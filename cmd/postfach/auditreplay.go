@@ -26,7 +26,7 @@ func (c *auditReplay) Run(e *env) error {
 	}
 	defer a.done(e)
 	log := replay.NewLog()
-	log.Gapless = true // SQLite takes back the number of what it takes back
+	_, log.Gapless = a.catalog.(*catalog.SQLite) // it takes back the number of what it takes back
 	have := replay.NewState()
 	var faults []string
 	var records int

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"postfach/catalog"
 	"postfach/config"
 	"postfach/mailbox"
 	"postfach/notify"
@@ -147,13 +146,8 @@ func (a *app) checkCatalog(ctx context.Context) finding {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
 	const part = "catalog"
-	path := a.cfg.Catalog.Path
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return found(part, gradeCritical, err.Error())
-	}
 	var err error
-	if a.catalog, err = catalog.OpenSQLite(path, catalog.Options{Log: quiet}); err != nil {
-		a.catalog = nil
+	if a.catalog, err = openCatalog(a.cfg, quiet); err != nil {
 		return found(part, gradeCritical, explain(err))
 	}
 	if err := a.catalog.Ready(ctx); err != nil {
@@ -167,7 +161,7 @@ func (a *app) checkCatalog(ctx context.Context) finding {
 	if err != nil {
 		return found(part, gradeCritical, explain(err))
 	}
-	return found(part, gradeOK, fmt.Sprintf("%s, %d members", path, members))
+	return found(part, gradeOK, fmt.Sprintf("%s, %d members", a.cfg.Catalog.Path, members))
 }
 
 func (a *app) checkStorage(ctx context.Context) finding {
@@ -302,7 +296,7 @@ func (a *app) standIn() (*app, func(), error) {
 		return nil, nil, err
 	}
 	cfg := a.cfg
-	cfg.Catalog.Path, cfg.Storage = filepath.Join(dir, "catalog.db"), config.Place{Kind: "dir", Path: filepath.Join(dir, "blobs")}
+	cfg.Catalog, cfg.Storage = config.Place{Kind: "sqlite", Path: filepath.Join(dir, "catalog.db")}, config.Place{Kind: "dir", Path: filepath.Join(dir, "blobs")}
 	other, err := open(cfg, quiet)
 	if err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))

@@ -11,11 +11,9 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"path/filepath"
 	"time"
 
 	"postfach/auth"
-	"postfach/catalog"
 	"postfach/config"
 	"postfach/janitor"
 	"postfach/mailbox"
@@ -27,7 +25,7 @@ import (
 type app struct {
 	cfg       config.Config
 	log       *slog.Logger
-	catalog   *catalog.SQLite
+	catalog   catalogStore
 	blobs     blobStore
 	gate      *scan.Gate
 	service   *mailbox.Service
@@ -41,12 +39,9 @@ type app struct {
 // neither scanner nor relay.
 func open(cfg config.Config, log *slog.Logger) (*app, error) {
 	a := &app{cfg: cfg, log: log}
-	if err := os.MkdirAll(filepath.Dir(cfg.Catalog.Path), 0o700); err != nil {
-		return nil, err
-	}
 	var err error
-	if a.catalog, err = catalog.OpenSQLite(cfg.Catalog.Path, catalog.Options{Log: log, Returned: cfg.Folders.Returned}); err != nil {
-		return nil, fmt.Errorf("catalog: %w", err)
+	if a.catalog, err = openCatalog(cfg, log); err != nil {
+		return nil, err
 	}
 	var chunks mailbox.Chunks
 	if a.blobs, chunks, err = openStorage(cfg); err != nil {
