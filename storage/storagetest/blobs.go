@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package storagetest is the conformance suite of mailbox.Blobs. What a
-// storage promises beyond that interface is tested with that storage.
+// Package storagetest is the conformance suite of mailbox.Blobs and of
+// mailbox.Chunks. What a storage promises beyond them is tested with that
+// storage.
 package storagetest
 
 import (
