@@ -140,12 +140,15 @@ func (g *Gate) Ready() error {
 // Scan judges c: its size, the structure of its outermost archive, then its
 // bytes by clamd. Errors are kind Unavailable, or Canceled when ctx was.
 func (g *Gate) Scan(ctx context.Context, c mailbox.Content) (mailbox.Verdict, error) {
-	generation, err := g.state.begin()
+	generation, life, err := g.state.begin()
 	if err != nil {
 		return mailbox.Verdict{}, unavailable(err)
 	}
 	defer g.state.end()
-	v, err := g.judge(ctx, c)
+	during, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(life, cancel)()
+	v, err := g.judge(during, c)
 	if err == nil && g.state.current() != generation {
 		// Another clamd than the one that was probed may have answered.
 		err = errors.New("clamd was restarted during the scan")

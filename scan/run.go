@@ -61,7 +61,7 @@ func (g *Gate) live(ctx context.Context, daily *daily) {
 		return
 	}
 	g.set(ctx, func(st *state) {
-		st.generation++
+		st.lose()
 		st.problem = Problem{Unreachable, err.Error()}
 	})
 }

@@ -3,6 +3,7 @@
 package scan
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -52,6 +53,8 @@ type state struct {
 	limits     Problem // of the daily probes; stays until they pass
 	age        Problem // of the signature date
 	generation int     // rises with every lost connection
+	life       context.Context
+	endLife    context.CancelFunc // of the connection: ends what still waits for a verdict
 	version    version
 	halfAge    bool
 	fds        bool
@@ -93,15 +96,30 @@ func (s *state) red() error {
 	return nil
 }
 
-// begin counts a scan in, unless the gate is red.
-func (s *state) begin() (generation int, err error) {
+// lose notes that the connection to the clamd that was probed is gone. Call it
+// through with.
+func (s *state) lose() {
+	s.generation++
+	if s.endLife != nil {
+		s.endLife()
+	}
+	s.life, s.endLife = nil, nil
+}
+
+// begin counts a scan in, unless the gate is red. The life ends when the
+// connection is lost: no verdict that comes later counts, so nobody needs to
+// wait for it.
+func (s *state) begin() (generation int, life context.Context, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.worst(); p.Code != "" {
-		return 0, p
+		return 0, nil, p
+	}
+	if s.life == nil {
+		s.life, s.endLife = context.WithCancel(context.Background())
 	}
 	s.active++
-	return s.generation, nil
+	return s.generation, s.life, nil
 }
 
 func (s *state) end() {
