@@ -131,6 +131,9 @@ func (r *run) report(dir string) {
 	if dir == "" || os.Getenv("BENCH") == "quick" {
 		return
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		r.t.Fatal(err)
+	}
 	raw, _ := json.MarshalIndent(r.figures, "", " ")
 	for name, content := range map[string][]byte{"bench-" + commit + ".md": []byte(b.String()), "bench-" + commit + ".json": append(raw, '\n')} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
