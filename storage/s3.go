@@ -20,6 +20,11 @@ import (
 
 // S3Options say where a bucket is and how it is used. Endpoint, Bucket and
 // Spool are required; the other zero values work with a plain bucket.
+//
+// The access keys must allow s3:ListBucket, GetObject, PutObject, DeleteObject,
+// AbortMultipartUpload and ListBucketMultipartUploads; where the bucket keeps
+// versions also DeleteObjectVersion, with Retention also PutObjectRetention.
+// Without ListBucket a server says "denied" instead of "absent".
 type S3Options struct {
 	Options // of the spool
 

@@ -24,8 +24,11 @@ func TestS3Second(t *testing.T) {
 	t.Run("inventory", func(t *testing.T) {
 		storagetest.Inventories(t, func(t *testing.T) storagetest.Inventory { return inventory(openS3(t, server, nil)) })
 	})
+	t.Run("chunks conform", func(t *testing.T) {
+		storagetest.Chunks(t, func(t *testing.T) mailbox.Chunks { return openS3(t, server, nil).Chunks() })
+	})
 	for name, run := range map[string]func(*testing.T, *minio.Server){
-		"keys": s3Keys, "parts": s3PartsBefore, "discarded": s3Discarded, "one GET": s3OneGet, "other bytes": s3OtherBytes, "killed": s3Killed,
+		"keys": s3Keys, "parts": s3PartsBefore, "discarded": s3Discarded, "one GET": s3OneGet, "other bytes": s3OtherBytes, "killed": s3Killed, "chunks": s3Chunks,
 	} {
 		t.Run(name, func(t *testing.T) { run(t, server) })
 	}

@@ -68,6 +68,9 @@ func TestS3(t *testing.T) {
 	t.Run("inventory", func(t *testing.T) {
 		storagetest.Inventories(t, func(t *testing.T) storagetest.Inventory { return inventory(openS3(t, server, nil)) })
 	})
+	t.Run("chunks conform", func(t *testing.T) {
+		storagetest.Chunks(t, func(t *testing.T) mailbox.Chunks { return openS3(t, server, nil).Chunks() })
+	})
 	for _, tc := range []struct {
 		name string
 		run  func(*testing.T, *minio.Server)
@@ -212,7 +215,7 @@ func s3Discarded(t *testing.T, server *minio.Server) {
 func s3Killed(t *testing.T, server *minio.Server) {
 	dead := openS3(t, server, nil)
 	alive := openS3(t, server, func(o *S3Options) { o.Bucket = dead.bucket })
-	key, young := storagetest.Key(), storagetest.Key()
+	key := storagetest.Key()
 	body := storagetest.Bytes(2*minPart+5, 1)
 	lost := begin(t, dead, key, body)
 	eventually(t, "an open upload", func() bool {
@@ -238,7 +241,7 @@ func s3Killed(t *testing.T, server *minio.Server) {
 	}
 	before := time.Now().Add(time.Second)
 	time.Sleep(1100 * time.Millisecond) // the ids below are younger than before
-	young = storagetest.Key()
+	young := storagetest.Key()
 	running := begin(t, alive, young, body)
 	if _, err := running.Seal(); err != nil {
 		t.Fatal(err)
