@@ -57,6 +57,9 @@ func (t *tx) Audit(r mailbox.Record) error {
 	if r.SHA256 != [32]byte{} {
 		sha = r.SHA256[:]
 	}
+	if t.witness.time == 0 {
+		t.witness = witness{r.Time.UnixMicro(), digest}
+	}
 	err = t.later(insertAudit, r.Time, int64(r.Person), int64(r.Account), string(r.Role), int64(r.Member), string(r.Operation), int64(r.Place),
 		int64(r.Entry), versionRef(r.Version), sha, r.Result, r.RequestID, digest[:])
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"postfach/catalog/sqlite"
+	"postfach/mailbox"
 )
 
 // engine is a database with our tables: what differs between SQLite and
@@ -17,6 +18,10 @@ type engine interface {
 	// write runs fn in a transaction that has what h names to itself, and
 	// returns after the commit. fn may run more than once.
 	write(ctx context.Context, h hold, fn func(*tx) error) error
+	// Append writes audit records that belong to no change.
+	Append(ctx context.Context, records ...mailbox.Record) error
+	// Ready says whether a change could be committed now.
+	Ready(ctx context.Context) error
 	// settle ends the doubt about commits whose outcome is not known.
 	settle(ctx context.Context) error
 }

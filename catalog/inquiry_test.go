@@ -18,7 +18,7 @@ import (
 )
 
 // world is a mailbox with folders, files in them and one removed folder.
-func world(t *testing.T, s *SQLite) (m mailbox.Member, ids map[string]mailbox.EntryID, versions map[string]mailbox.VersionID) {
+func world(t *testing.T, s tables) (m mailbox.Member, ids map[string]mailbox.EntryID, versions map[string]mailbox.VersionID) {
 	t.Helper()
 	m = mailbox.Member{Number: "0815", Name: "Stadt Musterhausen"}
 	must(t, s.Update(t.Context(), 0, func(tx mailbox.Tx) error { return tx.InsertMember(&m, catalogtest.Names) }))
@@ -51,8 +51,9 @@ func world(t *testing.T, s *SQLite) (m mailbox.Member, ids map[string]mailbox.En
 	return m, ids, versions
 }
 
-func TestInquireEntries(t *testing.T) {
-	s := openTest(t)
+func TestInquireEntries(t *testing.T) { forBoth(t, Options{}, inquireEntries) }
+
+func inquireEntries(t *testing.T, s tables) {
 	m, ids, versions := world(t, s)
 	must(t, s.Inquire(t.Context(), func(q *Inquiry) error {
 		gone, err := q.Removed(m.ID)
@@ -73,7 +74,10 @@ func TestInquireEntries(t *testing.T) {
 
 func TestInquireDeliveries(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	s := openAt(t, filepath.Join(t.TempDir(), "c.db"), Options{Now: func() time.Time { return now }})
+	forBoth(t, Options{Now: func() time.Time { return now }}, func(t *testing.T, s tables) { inquireDeliveries(t, s, now) })
+}
+
+func inquireDeliveries(t *testing.T, s tables, now time.Time) {
 	m, ids, versions := world(t, s)
 	other := mailbox.Member{Number: "0816"}
 	must(t, s.Update(t.Context(), 0, func(tx mailbox.Tx) error { return tx.InsertMember(&other, catalogtest.Names) }))
@@ -130,8 +134,9 @@ func openOnly(d mailbox.Delivery, id mailbox.DeliveryID) []mailbox.DeliveryID {
 	return []mailbox.DeliveryID{id}
 }
 
-func TestInquireAudit(t *testing.T) {
-	s := openTest(t)
+func TestInquireAudit(t *testing.T) { forBoth(t, Options{}, inquireAudit) }
+
+func inquireAudit(t *testing.T, s tables) {
 	m, ids, _ := world(t, s)
 	var account auth.Account
 	must(t, s.UpdateAccounts(t.Context(), func(tx auth.Tx) (err error) {
@@ -213,7 +218,7 @@ func TestInquireAudit(t *testing.T) {
 // TestBackup: the copy is a catalog with everything in it, readable by us only.
 func TestBackup(t *testing.T) {
 	s := openTest(t)
-	m, _, _ := world(t, s)
+	m, _, _ := world(t, s.tables)
 	path := filepath.Join(t.TempDir(), "copy.db")
 	must(t, s.Backup(t.Context(), path))
 	if i, err := os.Stat(path); err != nil || i.Mode() != 0o600 {

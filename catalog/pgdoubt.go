@@ -5,35 +5,42 @@ package catalog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"postfach/catalog/postgres"
 )
 
 // doubt is a transaction whose COMMIT was sent and whose answer was lost. The
-// server may not even have read it yet.
+// server may not even have read it yet. Its number alone proves nothing: after
+// a crash the server gives the numbers of what it lost once more.
 type doubt struct {
-	xid      string // of the transaction
-	pid      int64  // of the server's process that ran it
-	timeline string // of the server: a number means nothing in another history
+	xid     string // number of the transaction
+	pid     int64  // of the server's process that ran it
+	witness witness
 }
 
-// resolveFor bounds the questions about one doubt.
+// witness is what only this transaction can have left: an audit record, whose
+// digest is salted.
+type witness struct {
+	time   int64 // microseconds; 0 for none
+	digest [32]byte
+}
+
+// resolveFor bounds the questions about one doubt, unless a test has less time.
 const resolveFor = 5 * time.Second
 
 const (
-	fateOf = "SELECT coalesce(pg_xact_status(CAST(CAST($1 AS TEXT) AS XID8)), 'ended')"
-	// endProcess throws out the process of a transaction, so that it is not
-	// committed after we have said that it was not. One that is committing ends
-	// with its commit.
+	// endProcess throws out the process that still has the transaction open, so
+	// that nothing is committed after we have said that it was not. One that is
+	// committing ends with its commit. No row means that the transaction is over.
 	endProcess = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE pid = CAST(CAST($1 AS BIGINT) AS INTEGER) AND backend_xid = CAST(CAST(CAST($2 AS TEXT) AS XID8) AS XID)`
+	selectWitness = "SELECT 1 FROM audit WHERE time = $1 AND digest = $2"
 )
 
 var (
-	errUndecided = errors.New("the transaction is still in progress")
-	errHistory   = errors.New("the server has been replaced by another one")
+	errInProgress = errors.New("the transaction is still in progress")
+	errNoWitness  = errors.New("the transaction is over and has left no record")
 )
 
 // remember keeps a doubt until somebody asks (settle).
@@ -43,8 +50,8 @@ func (p *Postgres) remember(d doubt) {
 	p.doubts[d] = true
 }
 
-// settle ends the doubts there are; then what is not in the tables will never
-// be. A server that has taken another one's place has no part in them.
+// settle ends the doubts there are: when their transactions are over, what is
+// not in the tables will never be.
 func (p *Postgres) settle(ctx context.Context) error {
 	p.mu.Lock()
 	var all []doubt
@@ -53,7 +60,7 @@ func (p *Postgres) settle(ctx context.Context) error {
 	}
 	p.mu.Unlock()
 	for _, d := range all {
-		if _, err := p.resolve(ctx, d); err != nil && !errors.Is(err, errHistory) {
+		if _, err := p.resolve(ctx, d); err != nil && !errors.Is(err, errNoWitness) {
 			return unavailable(err)
 		}
 		p.mu.Lock()
@@ -64,26 +71,13 @@ func (p *Postgres) settle(ctx context.Context) error {
 }
 
 // resolve finds out whether a transaction stands, and sees to it that one that
-// is still open never will, or soon does.
+// is still open ends.
 func (p *Postgres) resolve(ctx context.Context, d doubt) (stands bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, resolveFor)
+	ctx, cancel := context.WithTimeout(ctx, p.resolveFor)
 	defer cancel()
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
-		var fate string
-		if fate, err = p.fate(ctx, d); err == nil {
-			switch fate {
-			case "committed":
-				return true, nil
-			case "aborted":
-				return false, nil
-			case "in progress":
-				err = errUndecided
-			default:
-				err = fmt.Errorf("transaction %s has ended long ago", d.xid)
-			}
-		}
-		if errors.Is(err, errHistory) {
-			return false, err
+		if stands, err = p.ask(ctx, d); err == nil || errors.Is(err, errNoWitness) {
+			return stands, err
 		}
 		select {
 		case <-time.After(wait):
@@ -93,19 +87,23 @@ func (p *Postgres) resolve(ctx context.Context, d doubt) (stands bool, err error
 	}
 }
 
-// fate asks once, on another connection.
-func (p *Postgres) fate(ctx context.Context, d doubt) (fate string, err error) {
+// ask asks once, on another connection.
+func (p *Postgres) ask(ctx context.Context, d doubt) (stands bool, err error) {
 	c, err := p.get(ctx)
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	defer c.Release()
-	if c.Timeline() != d.timeline {
-		return "", errHistory
+	open := false
+	if err := c.Query(endProcess, func(*postgres.Row) error { open = true; return nil }, d.pid, d.xid); err != nil {
+		return false, err
 	}
-	err = c.Query(fateOf, func(r *postgres.Row) error { fate = r.Text(0); return nil }, d.xid)
-	if err == nil && fate == "in progress" {
-		_, err = c.Exec(endProcess, d.pid, d.xid)
+	switch {
+	case open:
+		return false, errInProgress
+	case d.witness.time == 0:
+		return false, errNoWitness
 	}
-	return fate, err
+	err = c.Query(selectWitness, func(*postgres.Row) error { stands = true; return nil }, d.witness.time, d.witness.digest[:])
+	return stands, err
 }

@@ -83,8 +83,13 @@ func (p *Postgres) try(ctx context.Context, h hold, fn func(*tx) error) (verdict
 	if err != nil {
 		return final, err
 	}
+	d.witness = t.witness
 	return p.commit(ctx, c, d)
 }
+
+// beginFacts are the clock, and how to find the transaction again. The process
+// is asked for since a proxy of connections tells another one.
+const beginFacts = "SELECT " + clockOf + ", CAST(pg_current_xact_id() AS TEXT), CAST(pg_backend_pid() AS BIGINT)"
 
 // begin starts the transaction, waits for what h locks and only then reads the
 // clock, so that the times of a mailbox follow the order of its changes. All
@@ -99,9 +104,9 @@ func (p *Postgres) begin(ctx context.Context, c *postgres.Conn, h hold, t *tx) (
 			return d, err
 		}
 	}
-	err = t.c.Query("SELECT "+clockOf+", CAST(pg_current_xact_id() AS TEXT)", func(r tuple) error {
+	err = t.c.Query(beginFacts, func(r tuple) error {
 		t.at = p.now(r)
-		d = doubt{xid: r.Text(1), pid: c.PID(), timeline: c.Timeline()}
+		d = doubt{xid: r.Text(1), pid: r.Int(2)}
 		return nil
 	})
 	return d, err

@@ -42,6 +42,8 @@ type Postgres struct {
 	committed atomic.Int64 // when a commit last succeeded, by the monotonic clock of begun
 	begun     time.Time
 
+	resolveFor time.Duration
+
 	mu     sync.Mutex
 	doubts map[doubt]bool // commits whose outcome is not known
 }
@@ -62,7 +64,7 @@ func OpenPostgres(at Server, o Options) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{o: o, pool: pool, shift: shift(), begun: time.Now(), doubts: map[doubt]bool{}}
+	p := &Postgres{o: o, pool: pool, shift: shift(), begun: time.Now(), resolveFor: resolveFor, doubts: map[doubt]bool{}}
 	p.tables = tables{p}
 	if err := p.prepare(); err != nil {
 		pool.Close()

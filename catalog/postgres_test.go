@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -43,6 +44,15 @@ func openNode(t testing.TB, url string, o Options) *Postgres {
 	return p
 }
 
+// forBoth runs a test on a fresh catalog of each kind.
+func forBoth(t *testing.T, o Options, run func(*testing.T, tables)) {
+	t.Run("SQLite", func(t *testing.T) { run(t, openAt(t, filepath.Join(t.TempDir(), "c.db"), o).tables) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		s := shared.Get(t)
+		run(t, openNode(t, s.URL(s.Database(t)), o).tables)
+	})
+}
+
 func openWholePostgres(t *testing.T, now func() time.Time) catalogtest.Whole {
 	s := shared.Get(t)
 	return openNode(t, s.URL(s.Database(t)), Options{Now: now})
@@ -56,5 +66,7 @@ func TestPostgresMailboxSuite(t *testing.T) {
 }
 
 func TestPostgresAccountsSuite(t *testing.T) { catalogtest.RunAccounts(t, openWholePostgres) }
+
+func TestPostgresAccessSuite(t *testing.T) { catalogtest.RunAccess(t, openWholePostgres) }
 
 func TestPostgresNoticesSuite(t *testing.T) { catalogtest.RunNotices(t, openWholePostgres) }

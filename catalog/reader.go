@@ -43,6 +43,7 @@ type tx struct {
 	reader
 	member  mailbox.MemberID
 	pending map[mailbox.EntryID]mailbox.VersionID // current versions that are not stored yet
+	witness witness                               // the first audit record
 }
 
 // Now is the catalog's clock; it stands still within one view or change.

@@ -269,19 +269,21 @@ func TestViewGivenUp(t *testing.T) {
 
 // TestAttemptsBounded: the table of failed sign-ins keeps MaxAttempts rows; the
 // oldest make room.
-func TestAttemptsBounded(t *testing.T) {
-	s := openTest(t)
+func TestAttemptsBounded(t *testing.T) { forBoth(t, Options{}, attemptsBounded) }
+
+func attemptsBounded(t *testing.T, s tables) {
 	must(t, s.write(t.Context(), nothing, func(tx *tx) error {
 		_, err := tx.exec(`INSERT INTO attempts (subject, network, wrong, count, paused, last)
-			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) SELECT randomblob(16), i, x'', 1, 0, $2 + i FROM n`,
-			int64(auth.MaxAttempts), tx.at.Add(-time.Hour))
+			WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+			SELECT $3, CAST(i AS TEXT), $3, 1, 0, CAST($2 AS BIGINT) + i FROM n`,
+			int64(auth.MaxAttempts), tx.at.Add(-time.Hour), []byte("other"))
 		return err
 	}))
 	key := auth.AttemptKey{Subject: auth.Subject{1}}
 	must(t, s.UpdateAccounts(t.Context(), func(tx auth.Tx) error { return tx.PutAttempts(key, auth.Attempts{Count: 1, Last: tx.Now()}) }))
 	must(t, s.read(t.Context(), func(r *reader) error {
 		var n, oldest int64
-		_, err := r.one("SELECT count(*), min(CAST(network AS INTEGER)) FROM attempts WHERE subject <> $1", func(row tuple) { n, oldest = row.Int(0), row.Int(1) }, key.Subject[:])
+		_, err := r.one("SELECT count(*), min(CAST(network AS BIGINT)) FROM attempts WHERE subject <> $1", func(row tuple) { n, oldest = row.Int(0), row.Int(1) }, key.Subject[:])
 		if n != auth.MaxAttempts-1 || oldest != 2 {
 			t.Errorf("%d others, the oldest %d", n, oldest)
 		}
@@ -293,8 +295,9 @@ func TestAttemptsBounded(t *testing.T) {
 }
 
 // TestProbes: the scanner's probes are remembered.
-func TestProbes(t *testing.T) {
-	s := openTest(t)
+func TestProbes(t *testing.T) { forBoth(t, Options{}, probes) }
+
+func probes(t *testing.T, s tables) {
 	if at, err := s.LastProbe(t.Context(), "limit"); err != nil || !at.IsZero() {
 		t.Errorf("never: %v, %v", at, err)
 	}

@@ -22,13 +22,12 @@ const fetchRows = 500
 
 // Conn is one connection. Only Interrupt may be called from another goroutine.
 type Conn struct {
-	pg       *pgconn.PgConn
-	lent     *pgxpool.Conn
-	limit    time.Duration
-	rewrite  func(string) string
-	stmts    map[string]*stmt
-	timeline string
-	streams  int
+	pg      *pgconn.PgConn
+	lent    *pgxpool.Conn
+	limit   time.Duration
+	rewrite func(string) string
+	stmts   map[string]*stmt
+	streams int
 
 	pending []request
 	args    []byte // encoded arguments of pending
@@ -71,13 +70,6 @@ func (c *Conn) Fault() error { return c.fault }
 
 // Broken says that the connection is gone.
 func (c *Conn) Broken() bool { return c.broken || c.pg.IsClosed() }
-
-// PID is the process at the server.
-func (c *Conn) PID() int64 { return int64(c.pg.PID()) }
-
-// Timeline of the server when the connection was made; another one is another
-// history.
-func (c *Conn) Timeline() string { return c.timeline }
 
 // note remembers what went wrong, and says where.
 func (c *Conn) note(err error, sql string) error {

@@ -92,19 +92,15 @@ func millis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
 // connKey is where a connection of pgx keeps ours.
 const connKey = "postfach"
 
-// atConnect asks what holds as long as a connection does. A standby has no
-// timeline of its own to write on.
-const atConnect = `SELECT CASE WHEN pg_is_in_recovery() THEN '' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END`
-
 var errStandby = errors.New("the server is a standby, which takes no changes")
 
 func (p *Pool) connected(_ context.Context, x *pgx.Conn) error {
 	c := newConn(x.PgConn(), p.o)
-	err := c.Query(atConnect, func(r *Row) error { c.timeline = r.Text(0); return nil })
-	if err != nil {
+	standby := false
+	if err := c.Query("SELECT pg_is_in_recovery()", func(r *Row) error { standby = r.Bool(0); return nil }); err != nil {
 		return err
 	}
-	if c.timeline == "" {
+	if standby {
 		return errStandby
 	}
 	x.PgConn().CustomData()[connKey] = c
