@@ -134,7 +134,7 @@ func (s *Service) pump(ctx context.Context, up Upload, staged io.Writer, grow fu
 	var total int64
 	for {
 		buf := chunks.Get().(*[]byte)
-		n, err := fill(up.Body, *buf)
+		n, err := fill(ctx, up.Body, *buf)
 		total += int64(n)
 		if e := s.fits(total, grow); e != nil {
 			chunks.Put(buf)
@@ -149,17 +149,19 @@ func (s *Service) pump(ctx context.Context, up Upload, staged io.Writer, grow fu
 			return total, nil
 		case err != nil:
 			return total, broken(ctx, err)
-		case ctx.Err() != nil: // a body that keeps coming after its time
-			return total, broken(ctx, ctx.Err())
 		}
 	}
 }
 
-// fill reads until buf is full or the body says why not. Unlike io.ReadFull it
-// keeps the body's own error: a server body that broke off ends in
-// io.ErrUnexpectedEOF, which must not look like an end.
-func fill(r io.Reader, buf []byte) (n int, err error) {
+// fill reads until buf is full, the body says why not, or ctx ends, however
+// slowly the body drips. Unlike io.ReadFull it keeps the body's own error: a
+// server body that broke off ends in io.ErrUnexpectedEOF, which must not look
+// like an end.
+func fill(ctx context.Context, r io.Reader, buf []byte) (n int, err error) {
 	for n < len(buf) && err == nil {
+		if err = ctx.Err(); err != nil {
+			break
+		}
 		var m int
 		m, err = r.Read(buf[n:])
 		n += m

@@ -5,7 +5,6 @@ package mailbox_test
 import (
 	"net/netip"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -74,7 +73,7 @@ func TestListingsAreCoalesced(t *testing.T) {
 	}
 	c.pass(time.Minute)
 	w.Flush(ctx)
-	if n, _ := w.Gathered(); n != 0 {
+	if n := w.Gathered(); n != 0 {
 		t.Errorf("%d still gathered", n)
 	}
 }
@@ -91,7 +90,7 @@ func TestJournalIsBounded(t *testing.T) {
 		w.Stranger(a, mailbox.Unauthenticated)
 		w.Refused(w.clerk, "PUT", "/x", mailbox.E(mailbox.Forbidden, mailbox.ReasonOtherSide))
 	}
-	if n, _ := w.Gathered(); n > 2*mailbox.MaxJournal+10 {
+	if n := w.Gathered(); n > 2*mailbox.MaxJournal+10 {
 		t.Errorf("%d gathered", n)
 	}
 	err := w.List(ctx, w.clerk, path("/"), mailbox.Want{}, func(mailbox.Node) error { return nil })
@@ -140,28 +139,6 @@ func TestReadsAreRecorded(t *testing.T) {
 		r.Place != mailbox.ToAuthority || r.SHA256 == [32]byte{} || r.Time.IsZero() {
 		t.Errorf("%+v", r)
 	}
-}
-
-// What one person has received in a thousand pieces is kept, and no more.
-func TestRangesAreBounded(t *testing.T) {
-	w := newWorld(t, mailbox.Single, nil).scene(t, mailbox.Single)
-	v := w.put(w.clerk, "/an_KVBbg/a", strings.Repeat("x", 3*mailbox.MaxRanges)).Entry.Version
-	d, err := w.Open(ctx, w.worker, path(w.at("/an_KVBbg/a")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range int64(mailbox.MaxRanges + 20) {
-		if err := d.Sent(ctx, 2*i, 2*i+1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.view(func(r mailbox.Reader) error {
-		f, err := r.Fetch(v.ID, w.worker.Person)
-		if len(f.Ranges) != mailbox.MaxRanges {
-			t.Errorf("%d ranges", len(f.Ranges))
-		}
-		return err
-	})
 }
 
 // A document that is released again after a recall is fetched again.
