@@ -59,7 +59,7 @@ test: tools-test build ## everything once, long series shortened; installs what 
 	@$(MAKE) --no-print-directory -k fmt vet lint tests fuzz SECONDS_FUZZ=60
 
 tests:
-	@$(GO) test -count=1 -timeout 40m ./...
+	@$(GO) test -count=1 -p 1 -timeout 40m ./...
 
 crash: tools-test build ## 300 kills at random moments (CRASH_SEED, CRASH_KILLS; resumable)
 	@POSTFACH_CRASH_KILLS=$(or $(CRASH_KILLS),300) POSTFACH_CRASH_SEED=$(CRASH_SEED) \

@@ -120,13 +120,6 @@ func writers(p Place) Side {
 	return AuthoritySide
 }
 
-func otherSide(s Side) Side {
-	if s == MemberSide {
-		return AuthoritySide
-	}
-	return MemberSide
-}
-
 // visible says whether a name at a place shows to a side at all.
 func visible(side Side, p Place, name string) bool {
 	if side == MemberSide && p == Outbox {

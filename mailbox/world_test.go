@@ -3,7 +3,6 @@
 package mailbox_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -233,8 +232,6 @@ func sum(s string) string {
 	h := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(h[:])
 }
-
-func reader(b []byte) io.Reader { return bytes.NewReader(b) }
 
 // mkdir makes a folder.
 func (w *world) mkdir(a mailbox.Actor, path string) mailbox.Node {

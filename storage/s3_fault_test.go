@@ -18,6 +18,10 @@ import (
 	"postfach/test/minio"
 )
 
+// stall is how long a server may be silent here: long enough for a busy machine
+// that runs other tests beside this one.
+const stall = 3 * time.Second
+
 // stage is one request of an upload.
 type stage struct {
 	name   string
@@ -98,7 +102,7 @@ func TestS3Faults(t *testing.T) {
 
 func broken(t *testing.T, server *minio.Server, st stage, br breakage, times int) {
 	p := minio.StartProxy(t, server)
-	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, time.Second })
+	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, stall })
 	size := int64(3*minPart + 5)
 	if st.small {
 		size = 100 << 10
@@ -197,7 +201,7 @@ func TestS3OutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	server := minio.Start(t, minio.Options{})
 	p := minio.StartProxy(t, server)
-	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, time.Second })
+	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, stall })
 	for name, faults := range map[string][]minio.Fault{
 		"answer lost":     {{Method: "POST", Match: "?uploadId=", CutReply: -1}, {Method: "HEAD", Refuse: true}},
 		"gone altogether": {{Method: "POST", Match: "?uploadId=", CutReply: -1, Times: 1}, {Method: "POST", Refuse: true}, {Method: "HEAD", Refuse: true}, {Method: "DELETE", Refuse: true}},
@@ -241,7 +245,7 @@ func TestS3CompleteStillRunning(t *testing.T) {
 	t.Parallel()
 	server := minio.Start(t, minio.Options{})
 	p := minio.StartProxy(t, server)
-	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, time.Second })
+	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, stall })
 	key, body := storagetest.Key(), storagetest.Bytes(2*minPart+5, 1)
 	u, _ := storagetest.Seal(t, s, key, body, -1)
 	notYet := "HTTP/1.1 404 Not Found\r\nX-Amz-Request-Id: 1\r\nContent-Length: 0\r\n\r\n"
@@ -258,7 +262,7 @@ func TestS3KnownAbsent(t *testing.T) {
 	t.Parallel()
 	server := minio.Start(t, minio.Options{})
 	p := minio.StartProxy(t, server)
-	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, time.Second })
+	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, stall })
 	key, body := storagetest.Key(), storagetest.Bytes(2*minPart+5, 1)
 	u, _ := storagetest.Seal(t, s, key, body, -1)
 	p.Set(minio.Fault{Method: "POST", Match: "?uploadId=", Refuse: true})
@@ -278,7 +282,7 @@ func TestS3AbortFails(t *testing.T) {
 	t.Parallel()
 	server := minio.Start(t, minio.Options{})
 	p := minio.StartProxy(t, server)
-	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, time.Second })
+	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, stall })
 	key := storagetest.Key()
 	u, _ := storagetest.Seal(t, s, key, storagetest.Bytes(2*minPart+5, 1), -1)
 	if err := u.(*s3Upload).parts.wait(t.Context()); err != nil {
@@ -305,7 +309,7 @@ func TestS3ReadFaults(t *testing.T) {
 	t.Parallel()
 	server := minio.Start(t, minio.Options{})
 	p := minio.StartProxy(t, server)
-	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, time.Second })
+	s := openS3(t, server, func(o *S3Options) { o.Endpoint, o.Stall = p.Endpoint, stall })
 	key, body := storagetest.Key(), storagetest.Bytes(4<<20, 1)
 	storagetest.Put(t, s, key, body)
 	whole := "HTTP/1.1 200 OK\r\nEtag: \"1\"\r\nLast-Modified: Mon, 02 Mar 2026 10:00:00 GMT\r\nContent-Length: 5\r\n\r\nhallo"
@@ -355,7 +359,7 @@ func TestS3ReadFaults(t *testing.T) {
 func TestS3ServerDies(t *testing.T) {
 	t.Parallel()
 	server := minio.Start(t, minio.Options{})
-	s := openS3(t, server, func(o *S3Options) { o.Stall = time.Second })
+	s := openS3(t, server, func(o *S3Options) { o.Stall = stall })
 	kept, body := storagetest.Key(), storagetest.Bytes(2*minPart+5, 1)
 	storagetest.Put(t, s, kept, body)
 	s.behind.Wait()
