@@ -16,7 +16,7 @@ import (
 
 // fill makes a mailbox with n files in its an_KVBbg, 1,000 to a folder, and
 // gives the first folder.
-func fill(b testing.TB, s *SQLite, number string, n int) (mailbox.Member, mailbox.Entry) {
+func fill(b testing.TB, s tables, number string, n int) (mailbox.Member, mailbox.Entry) {
 	b.Helper()
 	m := mailbox.Member{Number: number, Name: "Stadt " + number}
 	if err := s.Update(context.Background(), 0, func(t mailbox.Tx) error { return t.InsertMember(&m, catalogtest.Names) }); err != nil {
@@ -110,7 +110,7 @@ func BenchmarkUpload(b *testing.B) {
 	for _, clients := range []int{1, 16} {
 		b.Run(fmt.Sprintf("c=%d", clients), func(b *testing.B) {
 			s := openTest(b)
-			m, folder := fill(b, s, "0815", 1000)
+			m, folder := fill(b, s.tables, "0815", 1000)
 			var n atomic.Int64
 			b.SetParallelism(clients)
 			b.ResetTimer()
@@ -149,7 +149,7 @@ func BenchmarkSmallest(b *testing.B) {
 // BenchmarkChildren reads pages of a folder with 10,000 entries.
 func BenchmarkChildren(b *testing.B) {
 	s := openTest(b)
-	_, folder := fill(b, s, "0815", 1000)
+	_, folder := fill(b, s.tables, "0815", 1000)
 	for _, n := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
@@ -172,7 +172,7 @@ func BenchmarkChildren(b *testing.B) {
 // BenchmarkResolve finds a file by its path, as every request does.
 func BenchmarkResolve(b *testing.B) {
 	s := openTest(b)
-	fill(b, s, "0815", 1000)
+	fill(b, s.tables, "0815", 1000)
 	b.ReportAllocs()
 	resolve := func() {
 		err := s.View(context.Background(), func(r mailbox.Reader) error {

@@ -100,9 +100,7 @@ func TestLostCommit(t *testing.T) {
 			}
 		})
 	}
-	if _, lent := node.pool.Stat(); lent != 0 {
-		t.Errorf("%d connections are still lent", lent)
-	}
+	allBack(t, node)
 }
 
 // TestCommitInDoubt: while the server cannot be asked, nobody claims to know;
@@ -248,9 +246,7 @@ func TestPoolBounded(t *testing.T) {
 		defer func() { _ = recover() }()
 		_ = p.View(t.Context(), func(mailbox.Reader) error { panic("a fault of ours") })
 	}()
-	if _, lent := p.pool.Stat(); lent != 0 {
-		t.Errorf("%d connections are still lent", lent)
-	}
+	allBack(t, p)
 }
 
 // TestPostgresClosed: after Close everything is Unavailable.

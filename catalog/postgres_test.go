@@ -53,6 +53,20 @@ func forBoth(t *testing.T, o Options, run func(*testing.T, tables)) {
 	})
 }
 
+// allBack waits until no connection is lent; broken ones take a moment.
+func allBack(t *testing.T, p *Postgres) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		_, lent := p.pool.Stat()
+		if lent == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d connections are still lent", lent)
+		}
+	}
+}
+
 func openWholePostgres(t *testing.T, now func() time.Time) catalogtest.Whole {
 	s := shared.Get(t)
 	return openNode(t, s.URL(s.Database(t)), Options{Now: now})
