@@ -44,6 +44,7 @@ type SQLite struct {
 	readers chan *sqlite.Conn
 	jobs    chan *job
 	writer  *writer
+	reserve reserve
 
 	closing sync.RWMutex // held for reading while a job is handed over
 	closed  bool
@@ -71,7 +72,7 @@ func OpenSQLite(path string, o Options) (*SQLite, error) {
 	if err := createFile(path); err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)
 	}
-	s := &SQLite{o: o, path: path}
+	s := &SQLite{o: o, path: path, reserve: reserve{path: path + "-reserve"}}
 	s.tables = tables{s}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("catalog %s: %w", path, err)
@@ -102,6 +103,7 @@ func (s *SQLite) open() error {
 	}
 	s.jobs = make(chan *job, queueLength)
 	s.writer = w
+	s.reserve.take()
 	go w.run(s.jobs)
 	return nil
 }

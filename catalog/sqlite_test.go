@@ -73,7 +73,7 @@ func TestFileModes(t *testing.T) {
 	s := openTest(t)
 	must(t, s.beat(context.Background()))
 	files, err := filepath.Glob(s.path + "*")
-	if must(t, err); len(files) != 3 {
+	if must(t, err); len(files) != 4 { // the catalog, its log, its index, the reserve
 		t.Errorf("files %v", files)
 	}
 	for _, f := range files {

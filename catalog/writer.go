@@ -55,10 +55,24 @@ func openWriter(path string, o Options) (*writer, error) {
 	return &writer{conn: c, o: o, done: make(chan struct{}), begun: time.Now()}, nil
 }
 
-// write hands fn to the writer and waits for the commit. A context that ends
-// before fn has begun takes it back; afterwards the outcome is waited for.
-// There is one writer, so everything is held, whatever the hold.
+// write hands fn to the writer and waits for the commit. On a full disk it
+// gives up the reserve and tries once more. There is one writer, so everything
+// is held, whatever the hold.
 func (s *SQLite) write(ctx context.Context, _ hold, fn func(*tx) error) error {
+	began := time.Now()
+	err := s.writeOnce(ctx, fn)
+	if full(err) && s.reserve.give(began) {
+		err = s.writeOnce(ctx, fn)
+	}
+	if err == nil && s.reserve.gone.Load() {
+		s.reserve.take()
+	}
+	return err
+}
+
+// writeOnce waits for the commit of one attempt. A context that ends before fn
+// has begun takes it back; afterwards the outcome is waited for.
+func (s *SQLite) writeOnce(ctx context.Context, fn func(*tx) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan error, 1)}
 	if err := s.enqueue(ctx, j); err != nil {
 		return err

@@ -67,7 +67,11 @@ func TestFullDisk(t *testing.T) {
 	w.Put(t, "anna", "/dav/an_KVBbg/da.txt", "da")
 	stored := len(blobs(t, w))
 
-	for name, leave := range map[string]int64{"almost": 120 << 20, "wholly": 0} {
+	for _, name := range []string{"wholly", "almost", "wholly again"} {
+		leave := int64(0)
+		if name == "almost" {
+			leave = 120 << 20 // less than an upload must leave free
+		}
 		empty := fill(t, dir, leave)
 		for _, size := range []int{4 << 20, 8 << 20} {
 			a := w.Do(t, world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/neu.bin", Body: strings.Repeat("x", size)})
@@ -75,8 +79,10 @@ func TestFullDisk(t *testing.T) {
 				t.Errorf("%s full, %d bytes: %d, want 503 or 507\n%.300s", name, size, a.Status, a.Body)
 			}
 		}
+		if a := w.Do(t, world.Exchange{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/da.txt"}); a.Status != 200 {
+			t.Errorf("%s full, reading: %d\n%s", name, a.Status, w.Log())
+		}
 		w.Play(t, []world.Exchange{
-			{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/da.txt", Want: 200, Contains: "da"},
 			{As: "anna", Method: "PROPFIND", Path: "/dav/an_KVBbg/", Header: depth1, Want: 207},
 			{As: "emil", Method: "PROPFIND", Path: "/dav/", Header: depth1, Want: 207}, // signs in for the first time
 			{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/neu.bin", Want: 404},
@@ -86,8 +92,8 @@ func TestFullDisk(t *testing.T) {
 		}
 		empty()
 		eventually(t, "uploads are taken when there is room again", func() bool {
-			a, err := w.Send(world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/danach-" + name, Body: name})
-			return err == nil && a.Status == 201
+			a, err := w.Send(world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/danach-" + name[:6], Body: name})
+			return err == nil && a.Status/100 == 2
 		})
 		stored++
 	}
