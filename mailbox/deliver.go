@@ -209,7 +209,7 @@ func (s *Service) takeBack(tx Tx, pl *putPlan, c Conditions) error {
 	if err != nil || len(vs) != 1 {
 		return err
 	}
-	return s.removeTree(tx, &pl.spot, pl.role, nil)
+	return s.removeTree(tx, &pl.spot, g, pl.role, nil)
 }
 
 func (d *delivery) description() Description {

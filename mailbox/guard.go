@@ -82,6 +82,19 @@ func (g *guard) tree(chain []Entry, below []Entry) error {
 	return g.permits(append(g.covering(chain), g.within(below)...))
 }
 
+// drop removes the locks of entries that leave their place (RFC 4918 sections
+// 9.6, 9.9).
+func (g *guard) drop(tx Tx, entries []Entry) error {
+	var tokens []string
+	for _, l := range g.within(entries) {
+		tokens = append(tokens, l.Token)
+	}
+	if len(tokens) == 0 {
+		return nil
+	}
+	return tx.DeleteLocks(tokens...)
+}
+
 // conditions judges the preconditions of a request for the resource at t. Kind
 // Precondition when they do not hold.
 func (g *guard) conditions(c Conditions, t *spot) error {

@@ -257,7 +257,12 @@ type Version struct {
 
 // ETag is the strong validator of the version, quoted (RFC 9110 section 8.8.3).
 // It survives MOVE and never depends on a path.
-func (v Version) ETag() string { return `"` + hex.EncodeToString(v.ID[:]) + `"` }
+func (v Version) ETag() string {
+	var b [2 + 2*len(v.ID)]byte
+	b[0], b[len(b)-1] = '"', '"'
+	hex.Encode(b[1:], v.ID[:])
+	return string(b[:])
+}
 
 // Direction of a delivery.
 type Direction string

@@ -20,11 +20,10 @@ func (s *Service) move(tx Tx, x *transfer, reason string) (Moved, error) {
 	}
 	was := x.from // as it was
 	e := *was.entry()
-	if err := touch(tx, was.above(), e, change); err != nil {
-		return Moved{}, err
-	}
-	if err := s.leaveName(tx, e); err != nil {
-		return Moved{}, err
+	if x.right != ToRelease { // what is released has nothing that anybody could go on from
+		if err := s.leaveName(tx, e); err != nil {
+			return Moved{}, err
+		}
 	}
 	if x.right == ToRecall {
 		err := walkTree(was.chain, x.below, func(chain []Entry) error { return s.withdraw(tx, &was, chain) })
@@ -86,7 +85,7 @@ func (s *Service) leaveBehind(tx Tx, x *transfer) error {
 		}
 		t := x.from
 		t.chain = chain
-		return s.removeTree(tx, &t, x.role, below[id])
+		return s.removeTree(tx, &t, x.guard, x.role, below[id])
 	})
 }
 
@@ -105,7 +104,7 @@ func (s *Service) makeReturned(tx Tx, x *transfer) error {
 // makeWay frees the name at the target, and gives the document that e replaces
 // there, if any.
 func (s *Service) makeWay(tx Tx, x *transfer, e *Entry) (*Entry, error) {
-	if err := s.dropLocks(tx, e.Member, append([]Entry{*e}, x.below...)); err != nil {
+	if err := x.guard.drop(tx, append([]Entry{*e}, x.below...)); err != nil {
 		return nil, err
 	}
 	if !x.to.found() {
@@ -116,21 +115,14 @@ func (s *Service) makeWay(tx Tx, x *transfer, e *Entry) (*Entry, error) {
 	}
 	old := *x.to.entry()
 	x.to.rest, x.to.chain = []string{old.Name}, x.to.above()
-	return &old, s.giveWay(tx, e, &old, x.to.now)
+	return &old, s.giveWay(tx, x, e, &old)
 }
 
 // giveWay takes a document out of view whose name e takes; its history goes on
 // in that of e. A lock on it stays with the name, since its holder goes on
 // writing there (Office's save chains).
-func (s *Service) giveWay(tx Tx, e, old *Entry, now time.Time) error {
-	locks, err := tx.Locks(old.Member)
-	if err != nil {
-		return err
-	}
-	for _, l := range locks {
-		if l.Entry != old.ID {
-			continue
-		}
+func (s *Service) giveWay(tx Tx, x *transfer, e, old *Entry) error {
+	for _, l := range x.guard.within([]Entry{*old}) {
 		l.Entry = e.ID
 		if err := tx.PutLock(l); err != nil {
 			return err
@@ -144,7 +136,7 @@ func (s *Service) giveWay(tx Tx, e, old *Entry, now time.Time) error {
 	if err := follow(tx, e, old); err != nil {
 		return err
 	}
-	old.Removed = now
+	old.Removed = x.to.now
 	return tx.UpdateEntry(*old)
 }
 
@@ -182,7 +174,7 @@ func follow(tx Tx, e, old *Entry) error {
 
 // settle stores e, with all below it, at the free name of the target.
 func (s *Service) settle(tx Tx, x *transfer, e *Entry, old *Entry, change int64) error {
-	folders, before := x.to.chain, e.Place
+	before := e.Place
 	e.Parent, e.Name, e.Place = x.to.entry().ID, x.to.name(), x.to.place()
 	if x.right == ToTakeOver || x.right == ToGiveBack {
 		if err := s.hand(tx, x, e); err != nil {
@@ -192,12 +184,12 @@ func (s *Service) settle(tx Tx, x *transfer, e *Entry, old *Entry, change int64)
 	if err := tx.UpdateEntry(*e); err != nil {
 		return err
 	}
-	if e.Place != before {
+	if e.Place != before && e.Folder {
 		if err := tx.SetPlace(e.ID, e.Place); err != nil {
 			return err
 		}
 	}
-	if err := touch(tx, folders, *e, change); err != nil {
+	if err := touchBoth(tx, x.from.chain, join(x.to.chain, *e), change); err != nil {
 		return err
 	}
 	if err := s.reveal(tx, x, e, change); err != nil {

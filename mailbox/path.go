@@ -141,11 +141,14 @@ func CheckName(name string) error {
 // Hidden says that a client makes such names for itself (DESIGN.md 7): accepted,
 // scanned and audited, but invisible to the other side and never a delivery.
 func Hidden(name string) bool {
-	l := strings.ToLower(name)
-	switch l {
-	case ".ds_store", "thumbs.db", "desktop.ini":
+	if strings.HasPrefix(name, "~$") || strings.HasPrefix(name, "._") {
 		return true
 	}
-	return strings.HasPrefix(l, "~$") || strings.HasSuffix(l, ".tmp") || strings.HasPrefix(l, "._") ||
-		strings.HasPrefix(l, ".~lock.") && strings.HasSuffix(l, "#")
+	if i := len(name) - len(".tmp"); i >= 0 && strings.EqualFold(name[i:], ".tmp") {
+		return true
+	}
+	if strings.HasSuffix(name, "#") && len(name) > len(".~lock.") && strings.EqualFold(name[:len(".~lock.")], ".~lock.") {
+		return true
+	}
+	return strings.EqualFold(name, ".ds_store") || strings.EqualFold(name, "thumbs.db") || strings.EqualFold(name, "desktop.ini")
 }

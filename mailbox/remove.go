@@ -44,7 +44,7 @@ func (s *Service) Remove(ctx context.Context, a Actor, p Path, c Conditions) err
 		if err := g.conditions(c, &t); err != nil {
 			return err
 		}
-		return s.removeTree(tx, &t, role, below)
+		return s.removeTree(tx, &t, g, role, below)
 	})
 }
 
@@ -57,7 +57,7 @@ func (s *Service) update(ctx context.Context, a *Actor, p Path, fn func(Tx) erro
 		if len(grants) == 0 {
 			return E(Forbidden, ReasonNoGrant)
 		}
-		box, _, err := s.mailboxOf(r, a, grants, p)
+		box, _, err := s.mailboxOf(r, a, grants, p, nil)
 		if err == nil && box == nil || KindOf(err) == NotFound {
 			return s.forbidden(sideOf(a))
 		}
@@ -135,7 +135,7 @@ func walkTree(top []Entry, below []Entry, fn func(chain []Entry) error) error {
 
 // removeTree takes the end of a spot and all below it out of view. In the root
 // that is a recall.
-func (s *Service) removeTree(tx Tx, t *spot, role Role, below []Entry) error {
+func (s *Service) removeTree(tx Tx, t *spot, g *guard, role Role, below []Entry) error {
 	change, err := tx.NextChange()
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func (s *Service) removeTree(tx Tx, t *spot, role Role, below []Entry) error {
 	if err := forgetDrops(tx, below); err != nil {
 		return err
 	}
-	if err := s.dropLocks(tx, t.member.ID, append([]Entry{e}, below...)); err != nil {
+	if err := g.drop(tx, append([]Entry{e}, below...)); err != nil {
 		return err
 	}
 	var size int64
@@ -181,24 +181,6 @@ func (s *Service) removeTree(tx Tx, t *spot, role Role, below []Entry) error {
 		op = OpRecall
 	}
 	return tx.Audit(s.record(t.actor, op, ok).about(tx, t, role, &e, t.inside()))
-}
-
-// dropLocks removes the locks of entries that leave their place (RFC 4918
-// sections 9.6, 9.9).
-func (s *Service) dropLocks(tx Tx, m MemberID, entries []Entry) error {
-	locks, err := tx.Locks(m)
-	if err != nil {
-		return err
-	}
-	g := guard{locks: locks}
-	var tokens []string
-	for _, l := range g.within(entries) {
-		tokens = append(tokens, l.Token)
-	}
-	if len(tokens) == 0 {
-		return nil
-	}
-	return tx.DeleteLocks(tokens...)
 }
 
 // withdraw marks the deliveries of a document, the end of the chain, that the

@@ -2,7 +2,10 @@
 
 package mailbox
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // store makes v the newest version at the plan's place: of a new entry, of an
 // existing one, or of one that comes back from the returned documents.
@@ -90,19 +93,49 @@ func countUsage(tx Tx, d demand) error {
 	return tx.AddUsage(d.current, d.superseded)
 }
 
+// sides that see something.
+type sides struct{ authority, member bool }
+
+func sidesOf(chain []Entry) sides {
+	return sides{visibleBelow(AuthoritySide, chain), visibleBelow(MemberSide, chain)}
+}
+
 // touch stores the change number in the folders above e, for each side that
 // sees e there (I5: an ETag never depends on what its viewer cannot see).
 func touch(tx Tx, folders []Entry, e Entry, change int64) error {
-	with := join(folders, e)
-	authority, member := visibleBelow(AuthoritySide, with), visibleBelow(MemberSide, with)
-	if !authority && !member {
-		return nil
+	return touchBoth(tx, join(folders, e), nil, change)
+}
+
+// touchBoth is touch for the ends of two chains, either of which may be nil,
+// that share folders.
+func touchBoth(tx Tx, from, to []Entry, change int64) error {
+	see := map[EntryID]sides{}
+	for _, chain := range [][]Entry{from, to} {
+		if len(chain) == 0 {
+			continue
+		}
+		s := sidesOf(chain)
+		for i := range chain[:len(chain)-1] {
+			id := chain[i].ID
+			see[id] = sides{s.authority || see[id].authority, s.member || see[id].member}
+		}
 	}
-	ids := make([]EntryID, len(folders))
-	for i := range folders {
-		ids[i] = folders[i].ID
+	for _, s := range []sides{{true, true}, {true, false}, {false, true}} {
+		var ids []EntryID
+		for id, of := range see {
+			if of == s {
+				ids = append(ids, id)
+			}
+		}
+		if len(ids) == 0 {
+			continue
+		}
+		slices.Sort(ids)
+		if err := tx.Touch(ids, change, s.authority, s.member); err != nil {
+			return err
+		}
 	}
-	return tx.Touch(ids, change, authority, member)
+	return nil
 }
 
 // direction says who is told of a document, the end of a chain: the other side

@@ -17,6 +17,7 @@ type transfer struct {
 	left     []Entry // of the source, what the actor does not see
 	replaced []Entry // at the target, its end first; nil if nothing stands there
 	purge    []Version
+	guard    *guard
 }
 
 // ends resolves both paths; nothing leads from one mailbox to another.
@@ -25,7 +26,7 @@ func (s *Service) ends(r Reader, a *Actor, from, to Path) (*transfer, error) {
 	if err != nil {
 		return nil, err
 	}
-	dst, err := s.toWrite(r, a, to)
+	dst, err := s.toWriteBeside(r, a, to, &src.member)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +86,7 @@ func (x *transfer) target(move bool) error {
 
 // locks guards both ends. A copy does not touch its source.
 func (x *transfer) locks(g *guard, move bool) error {
+	x.guard = g
 	if move {
 		if err := g.tree(x.from.chain, x.below); err != nil {
 			return err
@@ -114,7 +116,7 @@ func (x *transfer) documents() bool {
 // clear takes the target, with all below it, out of view, so that something of
 // another kind can stand there.
 func (s *Service) clear(tx Tx, x *transfer) error {
-	if err := s.removeTree(tx, &x.to, x.role, x.replaced[1:]); err != nil {
+	if err := s.removeTree(tx, &x.to, x.guard, x.role, x.replaced[1:]); err != nil {
 		return err
 	}
 	x.to.rest, x.to.chain = []string{x.to.entry().Name}, x.to.above()

@@ -42,12 +42,18 @@ func sideOf(a *Actor) Side {
 // actor: no grant at all, or a mailbox that does not exist for it. A missing
 // entry is no error: rest has the names that were not found.
 func (s *Service) resolve(r Reader, a *Actor, p Path) (spot, error) {
+	return s.resolveBeside(r, a, p, nil)
+}
+
+// resolveBeside is resolve where the path most likely leads into a mailbox that
+// is known already.
+func (s *Service) resolveBeside(r Reader, a *Actor, p Path, known *Member) (spot, error) {
 	t := spot{path: p, actor: a, now: r.Now()}
 	grants := a.fileGrants(t.now)
 	if len(grants) == 0 {
 		return t, E(Forbidden, ReasonNoGrant)
 	}
-	m, names, err := s.mailboxOf(r, a, grants, p)
+	m, names, err := s.mailboxOf(r, a, grants, p, known)
 	switch {
 	case err != nil:
 		return t, err
@@ -81,7 +87,11 @@ func (s *Service) toRead(r Reader, a *Actor, p Path) (spot, error) {
 // toWrite resolves a path for a writing operation: a mailbox that the actor
 // does not see answers the constant 403, so that a refusal tells nothing (I5).
 func (s *Service) toWrite(r Reader, a *Actor, p Path) (spot, error) {
-	t, err := s.resolve(r, a, p)
+	return s.toWriteBeside(r, a, p, nil)
+}
+
+func (s *Service) toWriteBeside(r Reader, a *Actor, p Path, known *Member) (spot, error) {
+	t, err := s.resolveBeside(r, a, p, known)
 	if err != nil {
 		if KindOf(err) == NotFound {
 			return t, s.forbidden(sideOf(a))
@@ -96,10 +106,10 @@ func (s *Service) toWrite(r Reader, a *Actor, p Path) (spot, error) {
 
 // mailboxOf finds the member whose mailbox the path enters, and the names
 // below. A nil member is the root over several mailboxes.
-func (s *Service) mailboxOf(r Reader, a *Actor, grants []Grant, p Path) (*Member, []string, error) {
+func (s *Service) mailboxOf(r Reader, a *Actor, grants []Grant, p Path, known *Member) (*Member, []string, error) {
 	names := p.Segments()
 	if len(names) > 0 {
-		m, err := s.byNumber(r, a, names[0])
+		m, err := s.byNumber(r, a, names[0], known)
 		if err == nil && len(rolesFor(grants, m.ID)) > 0 {
 			return &m, names[1:], nil
 		}
@@ -108,6 +118,9 @@ func (s *Service) mailboxOf(r Reader, a *Actor, grants []Grant, p Path) (*Member
 		}
 	}
 	if a.Layout == Direct && grants[0].Member != 0 {
+		if known != nil && known.ID == grants[0].Member {
+			return known, names, nil
+		}
 		m, err := r.Member(grants[0].Member)
 		return &m, names, err
 	}
@@ -124,9 +137,12 @@ func (s *Service) mailboxOf(r Reader, a *Actor, grants []Grant, p Path) (*Member
 // a layout over several followed by anything. What no number can be, and the
 // names of the fixed folders, which are none either (CheckMember), are not
 // looked up.
-func (s *Service) byNumber(r Reader, a *Actor, name string) (Member, error) {
+func (s *Service) byNumber(r Reader, a *Actor, name string, known *Member) (Member, error) {
 	if a.Layout != Direct {
 		name, _, _ = strings.Cut(name, " ")
+	}
+	if known != nil && known.Number == name {
+		return *known, nil
 	}
 	if !isNumber(name) || slices.Contains(s.folders[1:], NameKey(name)) {
 		return Member{}, E(NotFound, ReasonNotFound)
