@@ -41,6 +41,43 @@ func TestCadaver(t *testing.T) {
 	}
 }
 
+// hardNames go through the real clients, the longest ones too (issue 2, item 9).
+var hardNames = []string{
+	strings.Repeat("a", 251) + ".txt", strings.Repeat("ü", 125) + ".txtx", "😀 Grüße.txt", "a%20b %25.txt",
+	"100% & #1 + a;b=c,d@e!'f'.txt", "[neu] {x} (1).txt", "~lock x#", "ﬁ Ünï.txt", "Straße.txt", "^`$HOME.txt",
+}
+
+// TestCadaverNames sends hard names with cadaver, and fetches some. (Its mget
+// cuts names of 255 bytes.)
+func TestCadaverNames(t *testing.T) {
+	w := whole(t, world.Everybody())
+	home, back := t.TempDir(), t.TempDir()
+	writeFile(t, filepath.Join(home, ".netrc"), "machine 127.0.0.1\nlogin anna\npassword "+world.Password+"\n")
+	send := filepath.Join(home, "namen")
+	if err := os.Mkdir(send, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range hardNames {
+		writeFile(t, filepath.Join(send, name), "Inhalt von "+name)
+	}
+	cmd := exec.CommandContext(t.Context(), "cadaver", w.URL+"/dav/an_KVBbg/")
+	cmd.Dir, cmd.Env = back, append(os.Environ(), "HOME="+home, "LC_ALL=C.UTF-8")
+	cmd.Stdin = strings.NewReader("lcd " + send + "\nmput *\nlcd " + back + "\nget \"a%20b %25.txt\" a\nget \"😀 Grüße.txt\" b\nquit\n")
+	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "failed") {
+		t.Errorf("cadaver: %v\n%s", err, out)
+	}
+	for _, name := range hardNames {
+		if got := w.Get(t, "bert", "/dav/0815/an_KVBbg/"+url.PathEscape(name)); string(got.Body) != "Inhalt von "+name {
+			t.Errorf("%q holds %q", name, got.Body)
+		}
+	}
+	for file, name := range map[string]string{"a": "a%20b %25.txt", "b": "😀 Grüße.txt"} {
+		if got := readFile(t, filepath.Join(back, file)); got != "Inhalt von "+name {
+			t.Errorf("%q came back as %q", name, got)
+		}
+	}
+}
+
 func writeFile(t *testing.T, name, content string) {
 	t.Helper()
 	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
@@ -103,6 +140,17 @@ func TestRclone(t *testing.T) {
 		t.Errorf("came back as %q", got)
 	}
 	rclone(t, w, "anna", "/dav/an_KVBbg", "about", "REMOTE")
+	hard, again := t.TempDir(), t.TempDir()
+	for _, name := range hardNames {
+		writeFile(t, filepath.Join(hard, name), "Inhalt von "+name)
+	}
+	rclone(t, w, "anna", "/dav/an_KVBbg", "copy", hard, "REMOTEnamen")
+	rclone(t, w, "bert", "/dav/0815/an_KVBbg", "copy", "REMOTEnamen", again)
+	for _, name := range hardNames {
+		if got := readFile(t, filepath.Join(again, name)); got != "Inhalt von "+name {
+			t.Errorf("%q came back as %q", name, got)
+		}
+	}
 
 	many := t.TempDir()
 	for i := range 200 {
