@@ -55,7 +55,7 @@ func encode(b []byte, oid uint32, arg any) (_ []byte, null bool, err error) {
 		if oid != oidText && oid != oidVarchar {
 			err = wrongType(oid, arg)
 		}
-		b = append(b, clean(v)...)
+		b = append(b, Clean(v)...)
 	case []byte:
 		if oid != oidBytes {
 			err = wrongType(oid, arg)
@@ -85,10 +85,10 @@ func encodeInt(b []byte, oid uint32, n int64) ([]byte, error) {
 	return b, fmt.Errorf("no way to store %d in type %d", n, oid)
 }
 
-// clean is a text that the server can store. What others send, a mail relay or
+// Clean is a text that the server can store. What others send, a mail relay or
 // a scanner for example, may hold bytes that are no UTF-8, or zeros; they become
 // U+FFFD, as encoding/json does it.
-func clean(s string) string {
+func Clean(s string) string {
 	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return s
 	}
