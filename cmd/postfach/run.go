@@ -27,6 +27,7 @@ type cli struct {
 	Audit    auditCmd    `cmd:"" help:"The audit log."`
 	Storage  storageCmd  `cmd:"" help:"The stored bytes."`
 	Backup   backupCmd   `cmd:"" help:"Copy the catalog beside a running server."`
+	Catalog  catalogCmd  `cmd:"" help:"The database of the catalog."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 	Help     helpCmd     `cmd:"" help:"Print help on a command: postfach help member add."`
 }
