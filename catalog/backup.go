@@ -14,7 +14,7 @@ import (
 
 // Backup writes a copy of the catalog to a new file at path (mode 0600), as it
 // is at one moment, while everything goes on. The copy is durable on return; it
-// has a data fingerprint of its own (see Identity).
+// knows that it is one (see revive).
 func (s *SQLite) Backup(ctx context.Context, path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *SQLite) copyTo(ctx context.Context, path string) error {
 	if err = errors.Join(err, c.Close()); err != nil {
 		return err
 	}
-	return renew(path)
+	return markCopy(path)
 }
 
 func syncFolder(path string) error {

@@ -89,6 +89,9 @@ func (s *SQLite) open() error {
 	if err := migrate(w.conn, o.Log); err != nil {
 		return errors.Join(err, w.conn.Close())
 	}
+	if err := revive(w.conn, o.Now()); err != nil {
+		return errors.Join(err, w.conn.Close())
+	}
 	s.readers = make(chan *sqlite.Conn, s.o.Readers)
 	for range s.o.Readers {
 		r, err := openReader(s.path, o)

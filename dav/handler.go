@@ -39,6 +39,7 @@ type Handler struct {
 	reply   *reply.Writer
 	places  places
 	clients Clients
+	epoch   int64 // part of the ETags of folders, see Clients.epoch
 	buffers *buffers
 	zone    *time.Location
 	id      func(*http.Request) string
@@ -67,7 +68,7 @@ func New(s *mailbox.Service, a Authenticator, w *reply.Writer, o Options) *Handl
 		o.Now = time.Now
 	}
 	return &Handler{mailbox: s, auth: a, reply: w, places: places{prefix: o.Prefix, host: hostname(o.Host)},
-		clients: o.Clients.withDefaults(), buffers: newBuffers(), zone: o.Timezone, id: o.RequestID, log: o.Log, now: o.Now, born: o.Now()}
+		clients: o.Clients.withDefaults(), epoch: o.Clients.epoch(), buffers: newBuffers(), zone: o.Timezone, id: o.RequestID, log: o.Log, now: o.Now, born: o.Now()}
 }
 
 // request is one request of a signed-in account.
@@ -120,6 +121,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	actor.Via.Door, actor.Via.RequestID = "dav", h.id(r)
+	actor.Revision ^= h.epoch
 	q := &request{Request: r, h: h, w: w, actor: actor, path: mailbox.ParsePath(at.inside), decoded: decoded, places: h.places}
 	if err := q.serve(at); err != nil {
 		q.fail(err)
