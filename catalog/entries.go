@@ -33,7 +33,7 @@ const (
 			UNION ALL SELECT e.id FROM within w JOIN entries e ON e.parent = w.id AND e.removed <> 0)
 			SELECT id FROM within)`
 	selectSubtree = below + "SELECT " + entryColumns + ` FROM below b CROSS JOIN entries e
-		LEFT JOIN versions v ON v.row = e.version WHERE e.id = b.id ORDER BY b.depth, b.id`
+		LEFT JOIN versions v ON v.row = e.version WHERE e.id = b.id ORDER BY b.depth, b.id LIMIT $2`
 
 	insertEntry = `INSERT INTO entries (member, parent, place, folder, name, name_key, side, account, person, created,
 			modified, removed, taken_by, taken_at, drop_account, replaces, change_authority, change_member, version)
@@ -113,8 +113,8 @@ func (r *reader) DropFolder(m mailbox.MemberID, account mailbox.AccountID) (mail
 }
 
 // Subtree gives what is in view below top, parents first.
-func (r *reader) Subtree(top mailbox.EntryID) ([]mailbox.Entry, error) {
-	return r.entries(selectSubtree, 0, int64(top))
+func (r *reader) Subtree(top mailbox.EntryID, limit int) ([]mailbox.Entry, error) {
+	return r.entries(selectSubtree, 0, int64(top), int64(limit))
 }
 
 // entryValues are the arguments $2 to $19 of updateEntry, $2 to $19 of

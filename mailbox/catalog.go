@@ -88,8 +88,9 @@ type Reader interface {
 	Children(parent EntryID, after string, limit int) ([]Entry, error)
 	// DropFolder finds a data centre's own folder in view in an_KVBbg.
 	DropFolder(m MemberID, account AccountID) (Entry, error)
-	// Subtree gives all entries in view below top, without it, parents first.
-	Subtree(top EntryID) ([]Entry, error)
+	// Subtree gives the entries in view below top, without it, parents first, at
+	// most limit.
+	Subtree(top EntryID, limit int) ([]Entry, error)
 
 	// Versions gives the history of an entry, newest first, with that of the
 	// entries it replaced.

@@ -103,7 +103,7 @@ func (s *Service) below(r Reader, t *spot) ([]Entry, error) {
 	if !t.found() || !t.entry().Folder {
 		return nil, nil
 	}
-	below, err := r.Subtree(t.entry().ID)
+	below, err := r.Subtree(t.entry().ID, maxTree+1)
 	if err == nil && len(below) > maxTree {
 		err = E(Conflict, ReasonTooMany)
 	}

@@ -123,7 +123,7 @@ func removed(t *testing.T, c mailbox.Catalog) {
 		wantKind(t, err, mailbox.NotFound)
 		page, err := r.Children(folder.Parent, "", 10)
 		same(t, "in view", names(page), nil)
-		if below, err := r.Subtree(folder.Parent); err != nil || len(below) != 0 {
+		if below, err := r.Subtree(folder.Parent, 100); err != nil || len(below) != 0 {
 			t.Errorf("a removed folder does not hide what is below: %v, %v", names(below), err)
 		}
 		if e, err := r.Entry(folder.ID); err != nil || e.Removed.IsZero() {
@@ -154,10 +154,13 @@ func subtree(t *testing.T, c mailbox.Catalog) {
 	edit(t, c, gone, func(e *mailbox.Entry) { e.Removed = time.Now() })
 	update(t, c, m.ID, func(tx mailbox.Tx) error { return tx.SetPlace(top.ID, mailbox.CaseworkerInbox) })
 	view(t, c, func(r mailbox.Reader) error {
-		all, err := r.Subtree(top.ID)
+		all, err := r.Subtree(top.ID, 100)
 		got := names(all)
 		if slices.Sort(got); err != nil || fmt.Sprint(got) != "[a x y]" {
 			t.Errorf("subtree %v, %v", got, err)
+		}
+		if some, err := r.Subtree(top.ID, 2); err != nil || len(some) != 2 {
+			t.Errorf("two of a subtree: %d, %v", len(some), err)
 		}
 		seen := map[mailbox.EntryID]bool{top.ID: true}
 		for _, e := range all {
