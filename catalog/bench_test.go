@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -105,45 +106,149 @@ func upload(t mailbox.Tx, m mailbox.Member, folder mailbox.Entry, name string) e
 	})
 }
 
-// BenchmarkUpload is the commit of an upload, alone and 16 at a time.
-func BenchmarkUpload(b *testing.B) {
-	for _, clients := range []int{1, 16} {
-		b.Run(fmt.Sprintf("c=%d", clients), func(b *testing.B) {
-			s := openTest(b)
-			m, folder := fill(b, s.tables, "0815", 1000)
-			var n atomic.Int64
-			b.SetParallelism(clients)
-			b.ResetTimer()
-			one := func() {
-				name := fmt.Sprintf("Neu %d.csv", n.Add(1))
-				if err := s.Update(context.Background(), m.ID, func(t mailbox.Tx) error { return upload(t, m, folder, name) }); err != nil {
+// forEach runs a benchmark on a fresh catalog of each kind.
+func forEach(b *testing.B, run func(*testing.B, tables)) {
+	b.Run("SQLite", func(b *testing.B) { run(b, openTest(b).tables) })
+	b.Run("PostgreSQL", func(b *testing.B) { run(b, openPostgres(b).tables) })
+}
+
+// atOnce runs one b.N times, by that many goroutines at a time.
+func atOnce(b *testing.B, clients int, one func(client, i int) error) {
+	var n atomic.Int64
+	var all sync.WaitGroup
+	b.ResetTimer()
+	for client := range clients {
+		all.Go(func() {
+			for i := int(n.Add(1)); i <= b.N; i = int(n.Add(1)) {
+				if err := one(client, i); err != nil {
 					b.Error(err)
 				}
 			}
-			if clients == 1 {
-				for range b.N {
-					one()
-				}
-				return
-			}
-			b.SetParallelism(clients / 2)
-			b.RunParallel(func(p *testing.PB) {
-				for p.Next() {
-					one()
-				}
-			})
 		})
 	}
+	all.Wait()
+}
+
+// BenchmarkUpload is the commit of an upload: alone, 16 at a time into one
+// mailbox, and 16 at a time into 16.
+func BenchmarkUpload(b *testing.B) {
+	forEach(b, func(b *testing.B, s tables) {
+		var boxes [16]mailbox.Member
+		var folders [16]mailbox.Entry
+		for i := range boxes {
+			boxes[i], folders[i] = fill(b, s, fmt.Sprintf("08%02d", i), 1000)
+		}
+		run := func(name string, clients, mailboxes int) {
+			b.Run(name, func(b *testing.B) {
+				prefix := mailbox.NewVersionID().String()
+				atOnce(b, clients, func(client, i int) error {
+					box := client % mailboxes
+					return s.Update(context.Background(), boxes[box].ID, func(t mailbox.Tx) error {
+						return upload(t, boxes[box], folders[box], fmt.Sprintf("%s %d.csv", prefix, i))
+					})
+				})
+			})
+		}
+		run("c=1", 1, 1)
+		run("c=16", 16, 1)
+		run("c=16,mailboxes=16", 16, 16)
+	})
+}
+
+// BenchmarkMove is the commit of a rename, whatever the size of the document.
+func BenchmarkMove(b *testing.B) {
+	forEach(b, func(b *testing.B, s tables) {
+		m, folder := fill(b, s, "0815", 1000)
+		name, e := "Beitragsliste 00500.csv", mailbox.Entry{}
+		for i := 0; b.Loop(); i++ {
+			to := fmt.Sprintf("Umbenannt %d.csv", i)
+			err := s.Update(context.Background(), m.ID, func(t mailbox.Tx) (err error) {
+				if e, err = t.Child(folder.ID, mailbox.NameKey(name)); err != nil {
+					return err
+				}
+				return move(t, m, folder, e, to)
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			name = to
+		}
+	})
+}
+
+// move does what the commit of a MOVE does (mailbox/move.go).
+func move(t mailbox.Tx, m mailbox.Member, folder, e mailbox.Entry, to string) error {
+	if _, err := t.Member(m.ID); err != nil {
+		return err
+	}
+	if _, err := t.Child(folder.ID, mailbox.NameKey(to)); mailbox.KindOf(err) != mailbox.NotFound {
+		return fmt.Errorf("taken: %w", err)
+	}
+	if _, err := t.Locks(m.ID); err != nil {
+		return err
+	}
+	change, err := t.NextChange()
+	if err != nil {
+		return err
+	}
+	e.Name, e.ChangeAuthority, e.ChangeMember = to, change, change
+	if err := t.UpdateEntry(e); err != nil {
+		return err
+	}
+	if err := t.Touch([]mailbox.EntryID{m.Folders[mailbox.Root], m.Folders[mailbox.ToAuthority], folder.ID}, change, true, true); err != nil {
+		return err
+	}
+	return t.Audit(mailbox.Record{Person: 5, Account: 4, Role: mailbox.Clerk, Member: m.ID, Operation: mailbox.OpRename, Entry: e.ID,
+		Result: "ok", Detail: mailbox.Detail{Path: "/an_KVBbg/" + e.Name, Target: "/an_KVBbg/" + to, Door: "dav"}})
+}
+
+// BenchmarkListing reads a folder of 10,000 entries, a page at a time.
+func BenchmarkListing(b *testing.B) {
+	forEach(b, func(b *testing.B, s tables) {
+		m, _ := fill(b, s, "0815", 0)
+		folder := mailbox.Entry{Member: m.ID, Parent: m.Folders[mailbox.ToAuthority], Place: mailbox.ToAuthority, Folder: true, Name: "viele"}
+		err := s.Update(context.Background(), m.ID, func(t mailbox.Tx) error {
+			if err := t.InsertEntry(&folder); err != nil {
+				return err
+			}
+			for i := range 10_000 {
+				if err := upload(t, m, folder, fmt.Sprintf("Beitragsliste %05d.csv", i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			n := 0
+			err := s.View(context.Background(), func(r mailbox.Reader) error {
+				for after := ""; ; {
+					page, err := r.Children(folder.ID, after, 1000)
+					if n += len(page); err != nil || len(page) < 1000 {
+						return err
+					}
+					after = mailbox.NameKey(page[len(page)-1].Name)
+				}
+			})
+			if err != nil || n != 10_000 {
+				b.Fatal(n, err)
+			}
+		}
+	})
 }
 
 // BenchmarkSmallest is one durable row: the floor of a commit.
 func BenchmarkSmallest(b *testing.B) {
-	s := openTest(b)
-	for b.Loop() {
-		if err := s.beat(context.Background()); err != nil {
-			b.Fatal(err)
+	forEach(b, func(b *testing.B, s tables) {
+		for b.Loop() {
+			if err := s.beat(context.Background()); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
+	})
 }
 
 // BenchmarkChildren reads pages of a folder with 10,000 entries.
@@ -170,9 +275,10 @@ func BenchmarkChildren(b *testing.B) {
 }
 
 // BenchmarkResolve finds a file by its path, as every request does.
-func BenchmarkResolve(b *testing.B) {
-	s := openTest(b)
-	fill(b, s.tables, "0815", 1000)
+func BenchmarkResolve(b *testing.B) { forEach(b, benchmarkResolve) }
+
+func benchmarkResolve(b *testing.B, s tables) {
+	fill(b, s, "0815", 1000)
 	b.ReportAllocs()
 	resolve := func() {
 		err := s.View(context.Background(), func(r mailbox.Reader) error {

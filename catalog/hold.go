@@ -3,6 +3,8 @@
 package catalog
 
 import (
+	"strconv"
+
 	"postfach/mailbox"
 	"postfach/notify"
 )
@@ -13,6 +15,7 @@ import (
 type hold struct {
 	sql  string
 	args []any
+	key  string // the same for changes that certainly lock the same row first; "" for none
 }
 
 // NO KEY lets others refer to the row by a foreign key meanwhile.
@@ -34,14 +37,14 @@ func holdMailbox(m mailbox.MemberID) hold {
 	if m == 0 {
 		return nothing
 	}
-	return hold{lockMember, []any{int64(m)}}
+	return hold{lockMember, []any{int64(m)}, "mailbox " + strconv.FormatInt(int64(m), 10)}
 }
 
 // holdAccounts keeps other changes of people, accounts, grants and failed
 // sign-ins away.
-func holdAccounts() hold { return hold{lockAccounts, nil} }
+func holdAccounts() hold { return hold{lockAccounts, nil, "accounts"} }
 
-func holdNotice(id notify.NoticeID) hold { return hold{lockNotice, []any{int64(id)}} }
+func holdNotice(id notify.NoticeID) hold { return hold{lockNotice, []any{int64(id)}, ""} }
 
 // holdForming keeps away whoever else tells of these deliveries, or changes
 // their mailboxes.
@@ -53,5 +56,5 @@ func holdForming(f notify.Forming) hold {
 	for _, c := range f.Closings {
 		all = append(all, c.Delivery)
 	}
-	return hold{lockMailboxes, []any{list(all)}}
+	return hold{lockMailboxes, []any{list(all)}, ""}
 }

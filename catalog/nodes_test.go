@@ -325,6 +325,45 @@ func TestNodesNames(t *testing.T) {
 	}
 }
 
+// waiting counts the changes of a mailbox that a node has under way.
+func waiting(p *Postgres, m mailbox.Member) int {
+	p.queues.mu.Lock()
+	defer p.queues.mu.Unlock()
+	return p.queues.all["mailbox "+fmt.Sprint(m.ID)].users
+}
+
+// TestBusyMailbox: however many changes of one mailbox wait, a node still has
+// connections for everything else, and forgets the queue when it is empty.
+func TestBusyMailbox(t *testing.T) {
+	s := shared.Get(t)
+	p, err := OpenPostgres(Server{URL: s.URL(s.Database(t)), Conns: 3}, Options{BusyTimeout: 5 * time.Second})
+	must(t, err)
+	defer p.Close()
+	one, two := newMember(t, p.tables, "0815"), newMember(t, p.tables, "0816")
+	var all sync.WaitGroup
+	must(t, p.Update(t.Context(), one.ID, func(mailbox.Tx) error {
+		for range 20 {
+			all.Go(func() {
+				err := p.Update(t.Context(), one.ID, func(tx mailbox.Tx) error { _, err := tx.NextChange(); return err })
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for waiting(p, one) < 21 {
+			time.Sleep(time.Millisecond)
+		}
+		return p.Update(t.Context(), two.ID, func(tx mailbox.Tx) error { _, err := tx.NextChange(); return err })
+	}))
+	all.Wait()
+	must(t, p.View(t.Context(), func(r mailbox.Reader) error {
+		if m, err := r.Member(one.ID); err != nil || m.Change != 20 || len(p.queues.all) != 0 {
+			t.Errorf("%d changes, %d queues (%v)", m.Change, len(p.queues.all), err)
+		}
+		return nil
+	}))
+}
+
 // TestNodeHangsUp: a caller who goes away while its change waits for a mailbox
 // leaves nothing behind, and the pool is whole.
 func TestNodeHangsUp(t *testing.T) {

@@ -20,7 +20,11 @@ const tries = 10
 // connection was lost before the commit. A context that ends before fn has
 // begun takes it back; afterwards the outcome is waited for.
 func (p *Postgres) write(ctx context.Context, h hold, fn func(*tx) error) error {
-	var err error
+	leave, err := p.queues.enter(ctx, h.key)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	for try, dead := 1, 0; ; try++ {
 		if ctx.Err() != nil {
 			return canceled(ctx)

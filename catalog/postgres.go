@@ -36,6 +36,7 @@ type Postgres struct {
 	pool  *postgres.Pool
 	shift func() time.Duration
 
+	queues  queues
 	appends appends
 	closed  atomic.Bool
 
@@ -64,7 +65,8 @@ func OpenPostgres(at Server, o Options) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{o: o, pool: pool, shift: shift(), begun: time.Now(), resolveFor: resolveFor, doubts: map[doubt]bool{}}
+	p := &Postgres{o: o, pool: pool, shift: shift(), begun: time.Now(), resolveFor: resolveFor, doubts: map[doubt]bool{},
+		queues: queues{all: map[string]*queue{}}}
 	p.tables = tables{p}
 	if err := p.prepare(); err != nil {
 		pool.Close()
