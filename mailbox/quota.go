@@ -51,11 +51,9 @@ func (s *Service) room(r Reader, t *spot, d demand) ([]Version, error) {
 		return nil, s.overQuota(t)
 	}
 	q := s.quota(t.member)
-	if t.side != MemberSide || q == 0 {
-		return nil, nil
-	}
-	over := t.member.Usage.Superseded + d.superseded - orDefault(s.o.Superseded, 2*q)
-	if over <= 0 {
+	limit := orDefault(s.o.Superseded, 2*q)
+	over := t.member.Usage.Superseded + d.superseded - limit
+	if t.side != MemberSide || q == 0 || limit < 0 || over <= 0 {
 		return nil, nil
 	}
 	before := t.now.Add(-time.Duration(s.o.Keep.Days) * 24 * time.Hour)

@@ -20,7 +20,7 @@ type Options struct {
 
 	MaxSize    int64         // bytes of one document; 0 means 2000 MiB
 	Quota      int64         // bytes of a member's current versions; 0 means no limit
-	Superseded int64         // bytes of a member's earlier versions; 0 means twice the quota
+	Superseded int64         // bytes of a member's earlier versions; 0 means twice the quota, less means no limit
 	Keep       Keep          // of superseded versions, although room is needed
 	MaxUpload  time.Duration // hard limit of one upload; 0 means 12 h
 	Memory     int64         // bytes of uploads held in memory at once; 0 means 64 MiB

@@ -189,6 +189,15 @@ func TestQuota(t *testing.T) {
 	w.refused(err, mailbox.OverQuota, mailbox.ReasonQuota)
 }
 
+// Where superseded versions have no limit, they have none.
+func TestSupersededWithoutLimit(t *testing.T) {
+	w := newWorld(t, mailbox.Single, func(o *mailbox.Options) { o.Quota, o.Superseded = 10, -1 })
+	clerk := w.actor(1, mailbox.Clerk, "0815")
+	for _, body := range []string{"1111111111", "2222222222", "3333333333", "4444444444"} {
+		w.put(clerk, "/an_KVBbg/a", body)
+	}
+}
+
 // Locks guard names and contents; another account's token is none; DELETE and
 // MOVE take them along.
 func TestLocks(t *testing.T) {

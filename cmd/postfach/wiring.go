@@ -71,6 +71,9 @@ func mailboxOptions(c config.Config, log *slog.Logger) mailbox.Options {
 		Memory:         c.Upload.Memory, Spool: c.Upload.SpoolMax, PerAccount: c.Upload.PerAccount,
 		MemberNumber: c.Names.MemberNumber, Log: log,
 	}
+	if o.Superseded == 0 { // off
+		o.Superseded = -1
+	}
 	if c.ReleaseDoor == "web" {
 		o.ReleaseDoor = "web"
 	}
