@@ -42,7 +42,7 @@ var directions = map[string]direction{
 	"demo":        {ours: []string{"mailcatcher", "deploy"}, banned: []string{"database/sql", "postfach/mailbox"}},
 	"deploy":      {}, // files that the binary carries
 	"bench":       {ours: []string{"scan/scantest", "mailcatcher", "test/world"}},
-	"test":        {ours: []string{"mailbox", "scan/scantest", "mailcatcher", "deploy"}},
+	"test":        {ours: []string{"mailbox", "scan/scantest", "catalog/pgtest", "mailcatcher", "deploy"}},
 	"cmd":         {ours: []string{"*"}},
 }
 

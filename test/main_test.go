@@ -18,6 +18,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	defer database.Stop()
 	if testing.Short() || os.Getenv(world.BinaryVariable) != "" {
 		return m.Run()
 	}

@@ -34,6 +34,7 @@ type Options struct {
 	Quiet    time.Duration // notify.quiet; 0 means 1 s
 	AtMost   time.Duration // notify.at_most; 0 means 5 s
 	Data     string        // folder of catalog and blobs; "" means one of its own
+	Catalog  string        // "" means SQLite in Data
 	Settings string        // further top-level lines of the configuration
 	Clamd    scantest.Options
 	Scanner  *scantest.Clamd // an existing one; nil starts one
@@ -108,13 +109,13 @@ func (w *World) configuration(o Options, listen, metrics string) string {
 metrics_listen: %s
 url: %s
 authority: {name: Versorgungskasse Beispielland, short: VKB, language: de, timezone: Europe/Berlin, service_contact: "Telefon 0123 456789", security_address: sicherheit@kasse.example}
-catalog: sqlite:%s/catalog.db
+catalog: %s
 storage: dir:%s/blobs
 scan: {clamd: "%s", max_size: %s, signatures_max_age: off}
 notify: {smtp: "smtp://%s?tls=none", from: postfach@kasse.example, quiet: %s, at_most: %s, staff_address: team@kasse.example}
 release: %s
 %s
-`, listen, metrics, w.URL, w.Data, w.Data, w.Scanner.Address, or(o.MaxSize, "32MiB"), w.smtp,
+`, listen, metrics, w.URL, or(o.Catalog, "sqlite:"+w.Data+"/catalog.db"), w.Data, w.Scanner.Address, or(o.MaxSize, "32MiB"), w.smtp,
 		or(o.Quiet, time.Second), or(o.AtMost, 5*time.Second), or(o.Release, "single"), o.Settings)
 }
 
