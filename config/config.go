@@ -124,4 +124,8 @@ type Upload struct {
 }
 
 // Log is the log of the server.
-type Log struct{ Level, Format string }
+type Log struct {
+	Level, Format string
+	Syslog        string // unix:PATH, tls:HOST:PORT or tcp:HOST:PORT of a collector; "" for none
+	CA            string // PEM file for tls: addresses; "" means the system's
+}

@@ -108,5 +108,29 @@ func (l *loader) log(s *section) {
 	l.c.Log = Log{
 		Level:  s.choice("level", "info", "debug", "warn", "error"),
 		Format: s.choice("format", "json", "text"),
+		Syslog: value(s, "syslog", "", parseSyslog),
+		CA:     l.roots(s, "ca"),
 	}
+	if l.c.Log.CA != "" && !strings.HasPrefix(l.c.Log.Syslog, "tls:") {
+		s.fault("ca", "is used for syslog: tls:HOST:PORT only")
+	}
+}
+
+// parseSyslog checks unix:PATH, tls:HOST:PORT or, on this machine, tcp:HOST:PORT.
+func parseSyslog(text string) (string, error) {
+	kind, rest, _ := strings.Cut(text, ":")
+	switch kind {
+	case "unix":
+		if !filepath.IsAbs(rest) {
+			return "", fmt.Errorf("%q needs the whole path of the socket, such as unix:/dev/log", text)
+		}
+		return text, nil
+	case "tls", "tcp":
+		host, err := parseHostPort(rest)
+		if err == nil && kind == "tcp" && !loopback(host) {
+			err = fmt.Errorf("%s would send the log in plain text; use tls:HOST:PORT", text)
+		}
+		return text, err
+	}
+	return "", fmt.Errorf("%q is none of unix:PATH, tls:HOST:PORT, tcp:HOST:PORT", text)
 }

@@ -80,7 +80,7 @@ func TestDefaults(t *testing.T) {
 		{"operator", c.Notify.OperatorAddress, "sicherheit@example.org"},
 		{"release", c.Release, "single"}, {"door", c.ReleaseDoor, "any"}, {"machine", c.ReleaseMachine, "refuse"},
 		{"quota", c.Quota, Quota{10 << 30, 20 << 30}}, {"duration", c.Upload.MaxDuration, 12 * time.Hour},
-		{"log", c.Log, Log{"info", "json"}}, {"weakenings", len(c.Weakenings()), 0},
+		{"log", c.Log, Log{Level: "info", Format: "json"}}, {"weakenings", len(c.Weakenings()), 0},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: %v, want %v", tc.name, tc.got, tc.want)
@@ -217,6 +217,10 @@ func TestRefusals(t *testing.T) {
 		{"", "upload: {per_account: 1GiB}", "12: upload.per_account: 1 GiB is less than one document"},
 		{"", "upload: {per_account: 99GiB}", "12: upload.per_account: 99 GiB is over upload.spool_max, 64 GiB"},
 		{"", "log: {level: loud}", "12: log.level: "},
+		{"", "log: {syslog: udp:127.0.0.1:514}", "12: log.syslog: \"udp:127.0.0.1:514\" is none of unix:PATH, tls:HOST:PORT, tcp:HOST:PORT"},
+		{"", "log: {syslog: tcp:192.0.2.1:601}", "12: log.syslog: tcp:192.0.2.1:601 would send the log in plain text"},
+		{"", "log: {syslog: unix:log}", "12: log.syslog: \"unix:log\" needs the whole path"},
+		{"", "log: {ca: postfach.yaml}", "12: log.ca: "},
 	} {
 		t.Run(tc.new, func(t *testing.T) {
 			path := write(t, change(tc.old, tc.new))

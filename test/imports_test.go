@@ -37,6 +37,7 @@ var directions = map[string]direction{
 	"web":         {ours: []string{"mailbox", "auth", "reply"}, banned: everyDoor},
 	"letter":      {banned: []string{"net/http", "database/sql", "postfach/mailbox"}},
 	"janitor":     {ours: []string{"mailbox", "storage"}, banned: []string{"database/sql"}},
+	"syslog":      {banned: []string{"net/http", "database/sql", "postfach/mailbox"}},
 	"server":      {banned: []string{"postfach/mailbox"}},
 	"mailcatcher": {banned: []string{"database/sql"}},
 	"demo":        {ours: []string{"mailcatcher", "deploy"}, banned: []string{"database/sql", "postfach/mailbox"}},

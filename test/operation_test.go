@@ -4,6 +4,7 @@ package test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -196,5 +197,48 @@ func TestImportIsAllOrNothing(t *testing.T) {
 	w.CLI("", "member", "import", file)
 	if list := w.CLI("", "member", "list"); !strings.Contains(list, "Stadt München") {
 		t.Errorf("after the import:\n%s", list)
+	}
+}
+
+// TestSyslog: a collector gets the server's log by RFC 5424, with the request
+// ids and without paths; while it is away the server works and keeps the lines
+// (K15, DESIGN.md section 10).
+func TestSyslog(t *testing.T) {
+	long(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close() // not there yet
+	o := world.Everybody()
+	o.Settings = "log: {syslog: tcp:" + address + "}"
+	w := whole(t, o)
+	w.Put(t, "anna", "/dav/an_KVBbg/Geheimname.txt", "x")
+	if l, err = net.Listen("tcp", address); err != nil {
+		t.Skipf("the port was taken: %v", err)
+	}
+	defer l.Close()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(time.Minute))
+	var got strings.Builder
+	for b := make([]byte, 4096); !strings.Contains(got.String(), `method="PUT"`); {
+		n, err := conn.Read(b)
+		if err != nil {
+			t.Fatalf("%v after\n%s", err, &got)
+		}
+		got.Write(b[:n])
+	}
+	for _, part := range []string{"<30>1 ", " postfach ", " doors-open ", "[postfach@32473 ", ` status="201"`, ` id="`} {
+		if !strings.Contains(got.String(), part) {
+			t.Errorf("no %q in\n%s", part, &got)
+		}
+	}
+	if strings.Contains(got.String(), "Geheimname") {
+		t.Errorf("a file name is in the log:\n%s", &got)
 	}
 }

@@ -4,8 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 
 	"postfach/auth"
 	"postfach/config"
@@ -32,18 +30,6 @@ func (a *app) done(e *env) {
 	if err := a.close(); err != nil {
 		fmt.Fprintln(e.stderr, "postfach: closing: "+plain(err.Error()))
 	}
-}
-
-func newLogger(c config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		level = slog.LevelInfo
-	}
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "text" {
-		return slog.New(slog.NewTextHandler(w, o))
-	}
-	return slog.New(slog.NewJSONHandler(w, o))
 }
 
 // accountPage is how many accounts are asked for at a time.

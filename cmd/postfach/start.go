@@ -16,7 +16,11 @@ func (serveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(cfg.Log, e.stderr)
+	log, flush, err := serverLog(cfg.Log, e.stderr)
+	if err != nil {
+		return err
+	}
+	defer flush()
 	return serve(e.ctx, cfg, log, func(a net.Addr) {
 		log.Info("doors open", "listen", a.String(), "url", cfg.URL, "version", buildVersion())
 	})
