@@ -21,7 +21,6 @@ type thing struct {
 	up      *thing
 	below   map[string]*thing
 	history []*edition // files; the current one last
-	before  *thing     // whose name it took by arriving
 	entry   mailbox.EntryID
 }
 

@@ -23,8 +23,14 @@ import (
 // MODEL_SEED repeats one run, MODEL_SECONDS goes on for longer.
 func TestRulesAgainstAModel(t *testing.T) {
 	w := newWorld(t, mailbox.Single, nil)
-	seconds, _ := strconv.Atoi(os.Getenv("MODEL_SECONDS"))
-	end := time.Now().Add(time.Duration(max(seconds, 3)) * time.Second)
+	long := 3
+	if testing.Short() {
+		long = 1
+	}
+	if s, err := strconv.Atoi(os.Getenv("MODEL_SECONDS")); err == nil {
+		long = s
+	}
+	end := time.Now().Add(time.Duration(long) * time.Second)
 	seed, only := uint64(1), os.Getenv("MODEL_SEED")
 	if only != "" {
 		seed, _ = strconv.ParseUint(only, 10, 64)

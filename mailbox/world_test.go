@@ -12,12 +12,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"postfach/catalog"
 	"postfach/mailbox"
 	"postfach/scan"
-	"postfach/scan/scantest"
 	"postfach/storage"
 )
 
@@ -44,21 +42,13 @@ func (w *world) over(c mailbox.Catalog) *world {
 // newWorld has two members: 0815 by the given policy and 4711 by single.
 func newWorld(t *testing.T, policy mailbox.ReleasePolicy, change func(*mailbox.Options)) *world {
 	t.Helper()
-	clamd := scantest.Start(t, scantest.Options{})
+	gate := scanner()
 	c, err := catalog.OpenSQLite(t.TempDir()+"/catalog.db", catalog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	b, err := storage.OpenDir(dir, storage.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	address, err := scan.ParseAddress(clamd.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gate, err := scan.NewGate(scan.Options{Address: address, MaxSize: 2 << 20, SignaturesMaxAge: -1, NoOwnSignatures: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +60,6 @@ func newWorld(t *testing.T, policy mailbox.ReleasePolicy, change func(*mailbox.O
 	w := &world{Service: mailbox.New(c, b, gate, o), t: t, catalog: c, blobs: b, gate: gate, options: o, ids: map[string]mailbox.MemberID{}}
 	done := make(chan struct{})
 	go func() { w.Run(ctx); close(done) }()
-	go gate.Run(ctx)
 	t.Cleanup(func() { cancel(); <-done; _ = b.Close(); _ = c.Close() })
 	if _, err := w.AddMembers(ctx, mailbox.By{System: "test"}, []mailbox.NewMember{
 		{Number: "0815", Name: "Stadt Musterhausen", Policy: policy}, {Number: "4711", Name: "Gemeinde Beispielwalde"}}); err != nil {
@@ -86,14 +75,7 @@ func newWorld(t *testing.T, policy mailbox.ReleasePolicy, change func(*mailbox.O
 		}
 		return nil
 	})
-	for range 500 {
-		if gate.Ready() == nil {
-			return w
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("the gate stays red: %v", gate.Status().Problem)
-	return nil
+	return w
 }
 
 // fresh adds another member and gives its number.
