@@ -54,13 +54,14 @@ func TestDailyProbes(t *testing.T) {
 		{"good", scantest.Options{}, ""},
 		{"member cut", scantest.Options{MaxFileSize: 32 << 20, MaxScanSize: 512 << 20}, MemberPassed},
 		{"end unread", scantest.Options{MaxFileSize: 32 << 20, MaxScanSize: 32 << 20}, EndUnread},
-		{"end unread by time", scantest.Options{MaxScanTime: 100 * time.Millisecond}, EndUnread},
+		// large enough that no machine is through in the time
+		{"end unread by time", scantest.Options{MaxScanTime: 100 * time.Millisecond, MaxSize: 256 << 20}, EndUnread},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := scantest.Start(t, tc.o)
 			for _, staging := range []string{t.TempDir(), ""} { // by descriptor and by stream
 				memory := &notebook{times: map[string]time.Time{}}
-				g := hurried(t, Options{Address: address(t, c.Address), StagingDir: staging, Memory: memory})
+				g := hurried(t, Options{Address: address(t, c.Address), StagingDir: staging, Memory: memory, MaxSize: tc.o.MaxSize})
 				run(t, g)
 				s := until(t, g, "probed", func(s Status) bool {
 					return !s.LastLimits.IsZero() || !s.Ready && !s.LastProbe.IsZero()
