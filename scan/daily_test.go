@@ -58,6 +58,9 @@ func TestDailyProbes(t *testing.T) {
 		{"end unread by time", scantest.Options{MaxScanTime: 100 * time.Millisecond, MaxSize: 256 << 20}, EndUnread},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			if testing.Short() && tc.o.MaxSize > 64<<20 {
+				t.Skip("scans a large file: make test has it")
+			}
 			c := scantest.Start(t, tc.o)
 			for _, staging := range []string{t.TempDir(), ""} { // by descriptor and by stream
 				memory := &notebook{times: map[string]time.Time{}}

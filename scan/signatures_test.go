@@ -107,6 +107,9 @@ func TestOwnSignaturesSpareOrdinaryFiles(t *testing.T) {
 // deploy/clamd.conf as shipped, but for its paths, passes the self-test and the
 // daily probes with a smaller max_size.
 func TestShippedConfiguration(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs clamd with the limits of production: make test has it")
+	}
 	c := scantest.Start(t, scantest.Options{Shipped: true})
 	g := green(t, Options{Address: address(t, c.Address), MaxSize: maxSize, StagingDir: t.TempDir()})
 	if !g.Status().Descriptors {
