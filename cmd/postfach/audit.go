@@ -181,7 +181,7 @@ type auditExport struct {
 
 // Help describes a line.
 func (auditExport) Help() string {
-	return `Each line is one record, in the order of their sequence. The numbers (sequence, person, account, member, entry) are kept for ever; person_name, login and member_number are what they are called today. sha256 is in lower-case hexadecimal, version a UUID, time UTC. detail holds path, target, names, address and user agent; detail_digest is SHA-256 over a salt and the detail. result is ok, or the kind of refusal and its reason.`
+	return `Each line is one record, in the order of their sequence. The numbers (sequence, person, account, member, entry) are kept for ever; person_name, login and member_number are what they are called today. Where detail.system says that a command did it, person and account are those concerned, else those who did it. sha256 is in lower-case hexadecimal, version a UUID, time UTC. detail holds path, target, names, address and user agent; detail_digest is SHA-256 over a salt and the detail. result is ok, or the kind of refusal and its reason.`
 }
 
 func (c *auditExport) Run(e *env) error {
