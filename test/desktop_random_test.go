@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"postfach/test/world"
+)
+
+// TestDesktopsConverge: two desktops of two vendors on one mailbox, with random
+// work on both and by a caseworker in between. In the end both hold what the
+// server holds, and no content that somebody made is nowhere (issue 4). The seed
+// is said and taken from POSTFACH_DESKTOP_SEED, the number of operations of each
+// desktop from POSTFACH_DESKTOP_OPERATIONS.
+func TestDesktopsConverge(t *testing.T) {
+	long(t)
+	seed := fromEnv(t, "POSTFACH_DESKTOP_SEED", uint64(time.Now().UnixNano()%1_000_000))
+	operations := int(fromEnv(t, "POSTFACH_DESKTOP_OPERATIONS", 40))
+	t.Logf("POSTFACH_DESKTOP_SEED=%d POSTFACH_DESKTOP_OPERATIONS=%d", seed, operations)
+	w := whole(t, world.Options{Members: []world.Member{world.Musterhausen}, Accounts: []world.Account{
+		{Login: "anna", Role: "clerk", Member: "0815"}, {Login: "bert", Role: "caseworker"}}})
+	r := rand.New(rand.NewPCG(seed, 1))
+	var all [2]*worker
+	for i, v := range vendors {
+		d := newDesk(t, w, v, "anna")
+		d.env = []string{"OWNCLOUD_BLACKLIST_TIME_MAX=25"}
+		d.sync()
+		all[i] = &worker{desk: d, r: r, made: map[string]string{}}
+	}
+	for all[0].n < operations || all[1].n < operations {
+		for _, x := range all {
+			for range min(1+r.IntN(4), operations-x.n) {
+				x.operate()
+			}
+		}
+		if r.IntN(3) == 0 {
+			takeOne(t, w, r)
+		}
+		for _, x := range all {
+			x.try()
+		}
+	}
+	settle(t, w, all[0].desk, all[1].desk)
+	// Nothing that was made is lost: it is on the desks, or the server has it as
+	// a version, removed or not.
+	kept := map[string]bool{}
+	for _, rec := range w.Audit(t) {
+		if rec.Operation == "create" || rec.Operation == "replace" {
+			kept[rec.SHA256] = true
+		}
+	}
+	for _, x := range all { // with their conflict copies
+		for _, sum := range x.tree() {
+			kept[sum] = true
+		}
+	}
+	for _, x := range all {
+		for sum, what := range x.made {
+			if !kept[sum] {
+				t.Errorf("%s: %s is nowhere", x.vendor, what)
+			}
+		}
+	}
+}
+
+func fromEnv(t *testing.T, variable string, otherwise uint64) uint64 {
+	t.Helper()
+	s := os.Getenv(variable)
+	if s == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return n
+}
+
+// worker is a desk on which somebody works at random. Contents that were on
+// the desk at the end of a run, or that nobody changed before the next, must
+// never be lost.
+type worker struct {
+	*desk
+	r    *rand.Rand
+	n    int
+	made map[string]string // digest → what it was
+}
+
+// operate does one thing in an_KVBbg.
+func (x *worker) operate() {
+	x.t.Helper()
+	x.n++
+	files, folders := x.lying()
+	any := func(of []string) string { return of[x.r.IntN(len(of))] }
+	rename := func(from, to string) {
+		err := os.Rename(from, to)
+		x.t.Logf("%s: rename %s → %s %v", x.vendor, x.short(from), x.short(to), err)
+	}
+	fresh := func() string {
+		return filepath.Join(any(folders), fmt.Sprintf("%s %d ü.txt", x.vendor[:2], x.n))
+	}
+	switch k := x.r.IntN(10); {
+	case k < 3 || len(files) == 0:
+		x.make(fresh())
+	case k < 5:
+		name := any(files)
+		x.excuse(name)
+		x.make(name)
+	case k < 6:
+		rename(any(files), fresh())
+	case k < 7:
+		name := any(files)
+		x.excuse(name)
+		x.t.Logf("%s: remove %s %v", x.vendor, x.short(name), os.Remove(name))
+	case k < 8:
+		name := filepath.Join(any(folders), fmt.Sprintf("Ordner %s %d", x.vendor[:2], x.n))
+		x.t.Logf("%s: make folder %s %v", x.vendor, x.short(name), os.MkdirAll(name, 0o700))
+	case k < 9 && len(folders) > 1:
+		rename(any(folders[1:]), filepath.Join(folders[0], fmt.Sprintf("verlegt %s %d", x.vendor[:2], x.n)))
+	case len(folders) > 1:
+		name := any(folders[1:])
+		for _, f := range files {
+			if strings.HasPrefix(f, name+"/") {
+				x.excuse(f)
+			}
+		}
+		x.t.Logf("%s: remove all %s %v", x.vendor, x.short(name), os.RemoveAll(name))
+	}
+}
+
+// excuse: what its own person removes or overwrites need not be anywhere.
+func (x *worker) excuse(name string) {
+	if b, err := os.ReadFile(name); err == nil {
+		delete(x.made, fmt.Sprintf("%x", sha256.Sum256(b)))
+	}
+}
+
+// make writes a file that is unlike any other. Sizes differ, since clients
+// compare whole seconds.
+func (x *worker) make(name string) {
+	x.t.Helper()
+	size := x.r.IntN(3000)
+	if x.r.IntN(15) == 0 {
+		size = 11_000_000 // in chunks
+	}
+	content := fmt.Sprintf("%s %d %s\n%s", x.vendor, x.n, name, strings.Repeat("x", size))
+	x.t.Logf("%s: write %s %v", x.vendor, x.short(name), os.WriteFile(name, []byte(content), 0o600))
+}
+
+func (x *worker) short(name string) string { return strings.TrimPrefix(name, x.root+"/an_KVBbg") }
+
+// try notes what lies on the desk, then runs the client.
+func (x *worker) try() deskRun {
+	x.t.Helper()
+	files, _ := x.lying()
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err == nil {
+			x.made[fmt.Sprintf("%x", sha256.Sum256(b))] = f
+		}
+	}
+	r := x.desk.try()
+	x.t.Logf("%s: run, code %d\n%s", x.vendor, r.code, r.requests)
+	return r
+}
+
+// lying gives files and folders in an_KVBbg, the latter with an_KVBbg first.
+func (x *worker) lying() (files, folders []string) {
+	x.t.Helper()
+	top := x.path("an_KVBbg")
+	for name := range x.tree() {
+		full := x.path(strings.TrimSuffix(name, "/"))
+		switch {
+		case !strings.HasPrefix(full, top+"/"):
+		case strings.HasSuffix(name, "/"):
+			folders = append(folders, full)
+		default:
+			files = append(files, full)
+		}
+	}
+	slices.Sort(files)
+	slices.Sort(folders)
+	return files, append([]string{top}, folders...)
+}
+
+// takeOne lets the caseworker take over something that the clerk has submitted.
+func takeOne(t *testing.T, w *world.World, r *rand.Rand) {
+	t.Helper()
+	there := w.Propfind(t, "bert", "/dav/0815/an_KVBbg/", "1")[1:]
+	if len(there) == 0 {
+		return
+	}
+	one := there[r.IntN(len(there))].Href
+	name := strings.TrimSuffix(strings.TrimPrefix(one, "/dav/0815/an_KVBbg/"), "/")
+	a, err := w.Send(world.Exchange{As: "bert", Method: "MOVE", Path: "/dav/0815/an_KVBbg/" + name,
+		Header: map[string]string{"Destination": "/dav/0815/KVBBG-SB-Posteingang/" + name}})
+	must(t, err)
+	t.Logf("caseworker: takes over %s %d", name, a.Status)
+}
+
+// settle runs both clients until both hold what the server holds.
+func settle(t *testing.T, w *world.World, desks ...*desk) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(2 * time.Second) {
+		var wrong []string
+		last := make([]deskRun, len(desks))
+		for i, d := range desks {
+			last[i] = d.try()
+		}
+		on := served(t, w, "anna", "/dav/")
+		for _, d := range desks {
+			rescue(d, on)
+			for _, s := range treeDifferences(own(d.tree()), on) {
+				wrong = append(wrong, d.vendor+": "+s)
+			}
+		}
+		if len(wrong) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not in step:\n%s\n%s%s\n%s%s", strings.Join(wrong, "\n"), last[0].requests, tail(last[0].out), last[1].requests, tail(last[1].out))
+		}
+	}
+}
+
+// rescue is what a person does who reads "not allowed because you don't have
+// permission to add files in that folder": what was added on the desk to a
+// folder while a caseworker took it over can go nowhere and stays (issue 4, item
+// 9), and while one file fails clients put off removing folders. It goes back to
+// an_KVBbg.
+func rescue(d *desk, on map[string]string) {
+	d.t.Helper()
+	tree := d.tree()
+	names := slices.Sorted(maps.Keys(tree))
+	slices.Reverse(names) // what is inside first
+	for i, name := range names {
+		if _, there := on[name]; there || !strings.HasPrefix(name, "KVBBG-SB-Posteingang/") || strings.Contains(name, "conflicted copy") {
+			continue
+		}
+		full := d.path(strings.TrimSuffix(name, "/"))
+		_ = os.Chmod(filepath.Dir(full), 0o700)
+		if strings.HasSuffix(name, "/") {
+			_ = os.Remove(full) // succeeds when it is empty
+			continue
+		}
+		d.t.Logf("%s: rescue %s %v", d.vendor, name, os.Rename(full, d.path(fmt.Sprintf("an_KVBbg/gerettet %s %d %s", d.vendor, i, filepath.Base(full)))))
+	}
+}
+
+// own leaves out what clients keep to themselves on purpose: their conflict
+// copies.
+func own(tree map[string]string) map[string]string {
+	for name := range tree {
+		if strings.Contains(name, "conflicted copy") {
+			delete(tree, name)
+		}
+	}
+	return tree
+}
