@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"postfach/catalog/postgres"
 )
@@ -76,6 +77,9 @@ const (
 	lockSchema = "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(%d)"
 )
 
+// patience is how long one statement of a migration or of a copy may take.
+const patience = 12 * time.Hour
+
 var errForeignDatabase = errors.New("the database holds something else than a catalog of Postfach; give it one of its own")
 
 // migratePostgres brings the schema up to date in one transaction. Several
@@ -89,6 +93,7 @@ func migratePostgres(c *postgres.Conn, log *slog.Logger) error {
 	if at, err := postgresSchema(c, newest); err != nil || at == newest {
 		return err
 	}
+	c.Patient(patience)
 	defer c.Rollback()
 	if err := c.Script("BEGIN; " + fmt.Sprintf(lockSchema, applicationID)); err != nil {
 		return err

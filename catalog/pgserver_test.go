@@ -63,6 +63,59 @@ func TestPostgresClock(t *testing.T) {
 	}))
 }
 
+// TestPostgresPatience: a change that falls silent is given up soon, since it
+// keeps others away; whoever reads may take longer.
+func TestPostgresPatience(t *testing.T) {
+	p := openPostgres(t)
+	const show = "SELECT current_setting('idle_in_transaction_session_timeout')"
+	var of string
+	see := func(r tuple) { of = r.Text(0) }
+	must(t, p.write(t.Context(), nothing, func(tx *tx) error { _, err := tx.one(show, see); return err }))
+	if of != "1min" {
+		t.Errorf("a change may be silent for %s", of)
+	}
+	must(t, p.read(t.Context(), func(r *reader) error { _, err := r.one(show, see); return err }))
+	if of != "1h" {
+		t.Errorf("a view may be silent for %s", of)
+	}
+}
+
+// TestPostgresAgain: a change that the database gives up for another one's sake
+// is run again, a few times and no more.
+func TestPostgresAgain(t *testing.T) {
+	for _, code := range []string{"40001", "40P01"} {
+		p := openPostgres(t)
+		m := newMember(t, p.tables, "0815")
+		must(t, p.write(t.Context(), nothing, func(tx *tx) error {
+			_, err := tx.exec("CREATE SEQUENCE tries")
+			if err != nil {
+				return err
+			}
+			_, err = tx.exec(`CREATE FUNCTION give_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+				IF nextval('tries') % 4 <> 0 THEN RAISE EXCEPTION 'given up' USING ERRCODE = '` + code + `'; END IF; RETURN NULL; END $$`)
+			if err != nil {
+				return err
+			}
+			_, err = tx.exec(`CREATE CONSTRAINT TRIGGER give_up AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED
+				FOR EACH ROW EXECUTE FUNCTION give_up()`) // at the commit
+			return err
+		}))
+		runs := 0
+		_, err := newFile(p, m, "a", &runs)
+		if must(t, err); runs != 4 {
+			t.Errorf("%s: %d runs", code, runs)
+		}
+		must(t, p.write(t.Context(), nothing, func(tx *tx) error {
+			_, err := tx.exec("ALTER SEQUENCE tries RESTART WITH 1 INCREMENT BY 4")
+			return err
+		}))
+		runs = 0
+		if _, err = newFile(p, m, "b", &runs); mailbox.KindOf(err) != mailbox.Unavailable || runs != tries {
+			t.Errorf("%s for ever: %v after %d runs", code, err, runs)
+		}
+	}
+}
+
 // TestPostgresText: what is no text in UTF-8 does not keep anything from being
 // recorded.
 func TestPostgresText(t *testing.T) {

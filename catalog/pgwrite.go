@@ -91,6 +91,9 @@ func (p *Postgres) try(ctx context.Context, h hold, fn func(*tx) error) (verdict
 	return p.commit(ctx, c, d)
 }
 
+// silence bounds how long a node that was cut off keeps a mailbox from others.
+const silence = "SET LOCAL idle_in_transaction_session_timeout = '1min'"
+
 // beginFacts are the clock, and how to find the transaction again. The process
 // is asked for since a proxy of connections tells another one.
 const beginFacts = "SELECT " + clockOf + ", CAST(pg_current_xact_id() AS TEXT), CAST(pg_backend_pid() AS BIGINT)"
@@ -100,7 +103,7 @@ const beginFacts = "SELECT " + clockOf + ", CAST(pg_current_xact_id() AS TEXT), 
 // goes in one message.
 func (p *Postgres) begin(ctx context.Context, c *postgres.Conn, h hold, t *tx) (d doubt, err error) {
 	defer context.AfterFunc(ctx, c.Interrupt)()
-	if err := c.Begin("BEGIN"); err != nil {
+	if err := errors.Join(c.Begin("BEGIN"), c.Later(silence)); err != nil {
 		return d, err
 	}
 	if h.sql != "" {

@@ -164,6 +164,9 @@ func (p *Postgres) read(ctx context.Context, fn func(*reader) error) error {
 // Ready says whether a change could be committed now, by what was committed in
 // the last two seconds, else by committing something small.
 func (p *Postgres) Ready(ctx context.Context) error {
+	if err := p.settle(ctx); err != nil {
+		return err
+	}
 	if at := p.committed.Load(); at > 0 && time.Since(p.begun)-time.Duration(at) < readyFor {
 		return nil
 	}

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,4 +104,32 @@ func TestDatabasePassword(t *testing.T) {
 			t.Errorf("%v: %v, want %s", tc.env, errOther, tc.want)
 		}
 	}
+}
+
+// FuzzParseCatalog: whatever is accepted has no password in it, says how it is
+// encrypted, and leaves this machine only for a server that shows who it is.
+func FuzzParseCatalog(f *testing.F) {
+	for _, text := range []string{"sqlite:a", "postgres://me@db.example.org/x", "postgres://me@[::1]/x?sslmode=disable",
+		"postgres://me@/x?host=/run", "postgres://a:b@c/d", "postgres://me@127.1/x", "postgres://me@db/x?sslmode=disable&sslmode=verify-full"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, d, err := ParseCatalog(text, env())
+		if err != nil || p.Kind == "sqlite" {
+			return
+		}
+		u, err := url.Parse(d.URL)
+		if err != nil {
+			t.Fatalf("%q became %q: %v", text, d.URL, err)
+		}
+		_, password := u.User.Password()
+		near := u.Host == "" || loopback(u.Hostname())
+		if mode := u.Query()["sslmode"]; password || len(mode) != 1 || mode[0] != "verify-full" && mode[0] != "verify-ca" && !(near && mode[0] == "disable") {
+			t.Fatalf("%q became %q", text, d.URL)
+		}
+		again, d2, err := ParseCatalog(d.URL, env())
+		if err != nil || again != p || d2.URL != d.URL {
+			t.Fatalf("%q became %q, then %q (%v)", text, d.URL, d2.URL, err)
+		}
+	})
 }

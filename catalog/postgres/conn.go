@@ -27,7 +27,8 @@ type Conn struct {
 	limit   time.Duration
 	rewrite func(string) string
 	stmts   map[string]*stmt
-	streams int
+	streams int // that run
+	named   int // statements that were prepared
 
 	pending []request
 	args    []byte // encoded arguments of pending
@@ -68,6 +69,9 @@ func newConn(pg *pgconn.PgConn, o Options) *Conn {
 // began. After one, the transaction can only be rolled back.
 func (c *Conn) Fault() error { return c.fault }
 
+// Patient sets another limit for the answer to one statement, until Release.
+func (c *Conn) Patient(limit time.Duration) { c.limit = limit }
+
 // Broken says that the connection is gone.
 func (c *Conn) Broken() bool { return c.broken || c.pg.IsClosed() }
 
@@ -95,7 +99,8 @@ func (c *Conn) prepare(sql string) (*stmt, error) {
 	if err := c.arm(); err != nil {
 		return nil, err
 	}
-	name := "s" + strconv.Itoa(len(c.stmts))
+	c.named++
+	name := "s" + strconv.Itoa(c.named)
 	if sql == commit {
 		name = commit
 	}

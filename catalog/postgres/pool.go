@@ -30,13 +30,14 @@ type Options struct {
 	Rewrite func(string) string // puts a statement into words of PostgreSQL; nil leaves it
 }
 
-// idleLimit is how long the server keeps a transaction open whose client says
-// nothing: a node that was cut off must not keep a mailbox from the others.
-// goneCheck is how often it looks whether the client of a running statement is
-// still there.
+// The server looks every goneCheck whether the client of a running statement is
+// still there, and gives up a client that acknowledges nothing for deadAfter or
+// is silent in a transaction for idleLimit. Somebody may be paging through what
+// a transaction lists, so that is long; changes set less for themselves.
 const (
-	idleLimit = time.Minute
 	goneCheck = 5 * time.Second
+	deadAfter = time.Minute
+	idleLimit = time.Hour
 )
 
 // Pool hands out connections. Safe for concurrent use.
@@ -69,7 +70,8 @@ func Open(o Options) (*Pool, error) {
 		"lock_timeout":                        millis(o.Lock),
 		"idle_in_transaction_session_timeout": millis(idleLimit),
 		"client_connection_check_interval":    millis(goneCheck),
-		"tcp_user_timeout":                    millis(idleLimit),
+		"tcp_user_timeout":                    millis(deadAfter),
+		"tcp_keepalives_idle":                 fmt.Sprint(int(deadAfter.Seconds())),
 	} {
 		at.RuntimeParams[name] = value
 	}
@@ -121,7 +123,7 @@ func (p *Pool) Get(ctx context.Context) (*Conn, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	c := x.Conn().PgConn().CustomData()[connKey].(*Conn)
-	c.lent, c.fault = x, nil
+	c.lent, c.fault, c.limit = x, nil, p.o.Limit
 	c.stopped.Store(false)
 	return c, nil
 }
