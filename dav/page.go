@@ -27,17 +27,21 @@ type row struct {
 }
 
 type pageText struct {
-	Caption, Name, Size, Changed, Up, Empty, More, Folder, Root string
-	decimal, date                                               string
+	Caption, Name, Size, Changed, Up, Empty, More, Folder, Root, ByNumber, NoneListed string
+	decimal, date                                                                     string
 }
 
 var pageTexts = map[string]pageText{
 	"de": {Caption: "Inhalt dieses Ordners", Name: "Name", Size: "Größe", Changed: "Geändert", Up: "Eine Ebene höher",
 		Empty: "Dieser Ordner ist leer.", More: "Es werden nur die ersten 5000 Einträge gezeigt. Bitte verwenden Sie für größere Ordner ein WebDAV-Programm.",
-		Folder: "Ordner", Root: "Postfächer", decimal: ",", date: "02.01.2006 15:04"},
+		Folder: "Ordner", Root: "Postfächer",
+		ByNumber:   "Jedes Postfach, auf das Sie Zugriff haben, lässt sich auch über seine Nummer öffnen. Hängen Sie sie an diese Adresse an, zum Beispiel so:",
+		NoneListed: "Es sind zu viele Postfächer, um sie alle zu zeigen. Hier stehen nur die, für die Sie zuständig sind.", decimal: ",", date: "02.01.2006 15:04"},
 	"en": {Caption: "Content of this folder", Name: "Name", Size: "Size", Changed: "Changed", Up: "One level up",
 		Empty: "This folder is empty.", More: "Only the first 5000 entries are shown. Please use a WebDAV program for larger folders.",
-		Folder: "folder", Root: "Mailboxes", decimal: ".", date: "2 Jan 2006 15:04"},
+		Folder: "folder", Root: "Mailboxes",
+		ByNumber:   "Every mailbox to which you have access can be opened by its number too. Append it to this address, for example:",
+		NoneListed: "There are too many mailboxes to show them all. Only those that you are responsible for stand here.", decimal: ".", date: "2 Jan 2006 15:04"},
 }
 
 var pageTemplate = template.Must(template.New("listing").Parse(
@@ -50,7 +54,8 @@ var pageTemplate = template.Must(template.New("listing").Parse(
 		`<td class="n">{{if .Folder}}{{$.T.Folder}}{{else}}{{.Size}}{{end}}</td>` +
 		`<td class="n"><time datetime="{{.ChangedInst}}">{{.Changed}}</time></td></tr>
 {{end}}</tbody>
-</table>{{else}}<p>{{.T.Empty}}</p>{{end}}{{if .Cut}}<p>{{.T.More}}</p>{{end}}`))
+</table>{{else if .Root}}<p>{{.T.NoneListed}}</p>{{else}}<p>{{.T.Empty}}</p>{{end}}{{if .Cut}}<p>{{.T.More}}</p>{{end}}
+{{with .Root}}<p>{{$.T.ByNumber}} <code>{{.}}0815/</code></p>{{end}}`))
 
 var errEnough = errors.New("enough rows")
 
@@ -78,8 +83,9 @@ func (q *request) page() error {
 	if err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
-	if title == "" {
-		title = text.Root
+	root := ""
+	if title == "" { // over several mailboxes, of which not all may be listed
+		title, root = text.Root, string(appendHref(nil, base))
 	}
 	up := ""
 	if !q.path.IsRoot() {
@@ -87,7 +93,7 @@ func (q *request) page() error {
 		up = string(appendHref(nil, parent[:strings.LastIndexByte(parent, '/')+1]))
 	}
 	var body strings.Builder
-	if err := pageTemplate.Execute(&body, map[string]any{"T": text, "Rows": rows, "Up": up, "Cut": cut}); err != nil {
+	if err := pageTemplate.Execute(&body, map[string]any{"T": text, "Rows": rows, "Up": up, "Cut": cut, "Root": root}); err != nil {
 		return err
 	}
 	q.w.Header().Set("Cache-Control", "private, no-store")

@@ -141,6 +141,7 @@ func TestManyMembers(t *testing.T) {
 		}
 	}
 	w.Do(t, world.Exchange{As: "alle", Method: "PROPFIND", Path: "/dav/2999/", Header: depth1, Want: 207}) // by number
+	w.Do(t, world.Exchange{As: "alle", Method: "GET", Path: "/dav/", Want: 200, Contains: "zu viele Postfächer"})
 }
 
 func writeCSV(t *testing.T, name string, n int, header []string, row func(int) []string) {
