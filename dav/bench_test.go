@@ -43,6 +43,24 @@ func (w *world) fill(b *testing.B, n int) {
 	}
 }
 
+// BenchmarkSyncRun is the one PROPFIND of a sync client's run without changes,
+// with all that nextcloudcmd asks for: it must not grow with the mailbox, though
+// folders are told with the size of all below.
+func BenchmarkSyncRun(b *testing.B) {
+	for _, n := range []int{10, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := newWorld(b)
+			w.fill(b, n)
+			for b.Loop() {
+				a := w.do(b, "anna", "PROPFIND", "/remote.php/dav/files/anna/", askOC, "Depth: 1")
+				if a.StatusCode != 207 || !strings.Contains(a.body, "<oc:permissions>GCK<") {
+					b.Fatalf("%d %s", a.StatusCode, a.body)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkPropfind is PERFORMANCE.md's listing over HTTP, catalog and sign-in
 // included; ttfb-ms is the time to the first byte.
 func BenchmarkPropfind(b *testing.B) {

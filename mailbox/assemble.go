@@ -31,10 +31,13 @@ func (s *Service) Assemble(ctx context.Context, a Actor, name string, to Path, u
 		return w.receipt, nil
 	}
 	got, err := s.join(ctx, a, u, to, up)
-	if err == nil {
-		w.done, w.to, w.receipt = true, to.String(), got
+	if err != nil {
+		s.uploads.fresh(u) // nothing to remember, whatever names clients try
+		return got, err
 	}
-	return got, err
+	w.done, w.to, w.receipt = true, to.String(), got
+	s.uploads.remember(u, w)
+	return got, nil
 }
 
 // assembly is the joining of one upload, remembered for a while.

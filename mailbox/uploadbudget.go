@@ -103,6 +103,13 @@ func (u *uploads) assembly(of ChunkedUpload) *assembly {
 	return a
 }
 
+// remember keeps an assembly for who asks again.
+func (u *uploads) remember(of ChunkedUpload, a *assembly) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.assemblies[of] = a
+}
+
 // fresh forgets an earlier upload of the name.
 func (u *uploads) fresh(of ChunkedUpload) {
 	u.mu.Lock()
