@@ -141,8 +141,8 @@ var sentences = map[mailbox.Reason]pair{
 		"Die Anmeldung mit Kennwort ist nach mehreren falschen Versuchen kurz angehalten. Bitte versuchen Sie es später noch einmal.",
 		"Signing in with a password is paused after several wrong attempts. Please try again later."},
 	mailbox.ReasonNoGrant: {
-		"Für Ihr Konto ist zurzeit keine Berechtigung eingerichtet. Bitte wenden Sie sich an den Service.",
-		"No permission is set up for your account at present. Please contact the service."},
+		"Für Ihr Konto ist zurzeit kein Zugriff auf Dateien eingerichtet. Bitte wenden Sie sich an den Service.",
+		"No access to files is set up for your account at present. Please contact the service."},
 	mailbox.ReasonByNumber: {
 		"Ihr Konto gilt für alle Postfächer; ein Programm, das Ordner abgleicht, zeigt nur einzeln zugeordnete, und Ihnen ist keines zugeordnet. Bitte nutzen Sie das Netzlaufwerk oder den Browser.",
 		"Your account is valid for all mailboxes; a program that synchronises folders shows only those assigned one by one, and none is assigned to you. Please use the network drive or the browser."},
