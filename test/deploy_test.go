@@ -4,6 +4,7 @@ package test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -77,6 +78,35 @@ func TestServiceUnit(t *testing.T) {
 		"ExecStart=/usr/local/bin/postfach serve --config"} {
 		if !strings.Contains(unit, want) {
 			t.Errorf("the unit lacks %q", want)
+		}
+	}
+}
+
+// TestServiceUnitIsUnderstood by systemd itself, where it is installed: an
+// unknown or misspelt setting would be ignored at the start, and the service
+// would run without it.
+func TestServiceUnitIsUnderstood(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("no systemd-analyze here")
+	}
+	unit := readFile(t, "../deploy/postfach.service")
+	binary, err := os.Executable() // one that is there, in the place of ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, x := range map[string]struct {
+		text  string
+		wrong bool
+	}{
+		"the unit":       {strings.Replace(unit, "ExecStart=/usr/local/bin/postfach", "ExecStart="+binary, 1), false},
+		"a misspelt one": {strings.Replace(unit, "ProtectSystem=", "ProtectSistem=", 1), true},
+	} {
+		name := filepath.Join(t.TempDir(), "postfach.service")
+		writeFile(t, name, x.text)
+		out, err := exec.Command(analyze, "verify", "--man=no", name).CombinedOutput()
+		if wrong := err != nil || strings.Contains(string(out), "Unknown") || strings.Contains(string(out), "ignoring"); wrong != x.wrong {
+			t.Errorf("%s: %v\n%s", what, err, out)
 		}
 	}
 }
