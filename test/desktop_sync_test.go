@@ -4,6 +4,8 @@ package test
 
 import (
 	"crypto/rand"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,6 +30,7 @@ func TestDesktops(t *testing.T) {
 	o.each(t, "resume", testResume)
 	o.each(t, "conflict", testConflict)
 	o.each(t, "wrong password", testWrongPassword)
+	o.each(t, "app password", testAppPassword)
 	o.each(t, "subfolder", testSubfolder)
 	o.each(t, "self-signed", testSelfSigned)
 	o.each(t, "names", testDesktopNames)
@@ -269,6 +272,33 @@ func testWrongPassword(t *testing.T, d *desk, number string) {
 	}
 	d.login = right
 	d.sync()
+}
+
+// Check 25, its last part: an app password is all that a client needs, until it
+// is revoked; the desk keeps everything.
+func testAppPassword(t *testing.T, d *desk, number string) {
+	login := d.login
+	var made struct {
+		ID       int64  `json:"id"`
+		Password string `json:"password"`
+	}
+	out := d.w.CLI("", "account", "app-password", login, "--name", "Schreibtisch", "--json")
+	if err := json.Unmarshal([]byte(out), &made); err != nil || made.Password == "" {
+		t.Fatalf("%v %s", err, out)
+	}
+	d.login = login + ":" + made.Password
+	d.write("an_KVBbg/x.txt", "x")
+	d.sync()
+	if got := string(d.w.Get(t, login, "/dav/an_KVBbg/x.txt").Body); got != "x" {
+		t.Errorf("%q", got)
+	}
+	d.w.CLI("", "account", "app-password", login, "--revoke", fmt.Sprint(made.ID))
+	time.Sleep(5 * time.Second) // until every node has noticed
+	before := d.tree()
+	if r := d.try(); r.code == 0 || len(r.by("PROPFIND")) > 0 {
+		t.Errorf("code %d:\n%s", r.code, r.requests)
+	}
+	same(t, "the desk", d.tree(), before)
 }
 
 // Check 14: one folder only.
