@@ -3,12 +3,16 @@
 package test
 
 import (
+	"database/sql"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+
+	_ "modernc.org/sqlite" // holds the lock
 
 	"postfach/test/world"
 )
@@ -134,6 +138,65 @@ func TestReadOnlyStorage(t *testing.T) {
 		a, err := w.Send(world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/danach", Body: "x"})
 		return err == nil && a.Status == 201
 	})
+}
+
+// TestUnwritableCatalog: where the audit record of a reading cannot be written,
+// nothing is read, nothing is changed, and nothing needs to be done afterwards
+// (I3). Somebody else holds the catalog's write lock.
+func TestUnwritableCatalog(t *testing.T) {
+	w := whole(t, world.Everybody())
+	const f = "/dav/an_KVBbg/da.txt"
+	w.Put(t, "anna", f, "Inhalt")
+	ctx := t.Context()
+	db, err := sql.Open("sqlite", filepath.Join(w.Data, "catalog.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	holder, err := db.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	eventually(t, "the lock is ours", func() bool {
+		_, err := holder.ExecContext(ctx, "BEGIN IMMEDIATE")
+		return err == nil
+	})
+	var refused sync.WaitGroup
+	for _, x := range []world.Exchange{ // at once: each waits some seconds for the lock
+		{As: "anna", Method: "GET", Path: f},
+		{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/neu.txt", Body: "x"},
+		{As: "anna", Method: "DELETE", Path: f},
+	} {
+		refused.Go(func() {
+			a, err := w.Send(x)
+			if err != nil || a.Status != 503 || a.Header.Get("Retry-After") == "" || strings.Contains(string(a.Body), "Inhalt") {
+				t.Errorf("%s: %d %v %v %s", x.Method, a.Status, err, a.Header, a.Body)
+			}
+		})
+	}
+	refused.Wait()
+	if _, err := holder.ExecContext(ctx, "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "reading is recorded again", func() bool {
+		a, err := w.Send(world.Exchange{As: "anna", Method: "GET", Path: f})
+		return err == nil && a.Status == 200 && string(a.Body) == "Inhalt"
+	})
+	w.Do(t, world.Exchange{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/neu.txt", Want: 404})
+	if err := w.Stop(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+	reads := 0
+	for _, r := range w.Audit(t) {
+		if r.Operation == "read" {
+			reads++
+		}
+	}
+	if reads != 1 {
+		t.Errorf("%d records of reading, want the one that was", reads)
+	}
+	w.CLI("", "audit", "replay", "--verify")
 }
 
 // TestShutdownLetsUploadsFinish (item 13).
