@@ -147,7 +147,9 @@ func TestDesktopRestart(t *testing.T) {
 				}
 				return n >= 4
 			})
+			d.hangs = true
 			d.try()
+			d.hangs = false
 			d.rec.cut(nil)
 			for name, sum := range before {
 				if d.tree()[name] != sum {
