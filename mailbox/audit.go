@@ -11,6 +11,7 @@ const (
 	OpCreate       Operation = "create"  // a new file
 	OpReplace      Operation = "replace" // a new version of a file
 	OpRepeated     Operation = "repeated"
+	OpImport       Operation = "import" // a file taken over from another system, or a newer content of one
 	OpMakeFolder   Operation = "make-folder"
 	OpRename       Operation = "rename" // also into another folder of the same place
 	OpTakeOver     Operation = "take-over"

@@ -24,9 +24,14 @@ func (s *Service) Deliver(ctx context.Context, a Actor, p Path, up Upload) (Rece
 
 // deliver is Deliver with something that belongs to the same commit.
 func (s *Service) deliver(ctx context.Context, a Actor, p Path, up Upload, also func(Tx, *spot, *Entry) error) (Receipt, error) {
+	return s.run(ctx, &delivery{s: s, actor: a, path: p, up: up, also: also})
+}
+
+// run carries a delivery from its rules to its commit.
+func (s *Service) run(ctx context.Context, d *delivery) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.MaxUpload)
 	defer cancel()
-	d := delivery{s: s, actor: a, path: p, up: up, id: NewVersionID(), also: also}
+	d.id = NewVersionID()
 	defer d.end()
 	if err := d.allow(ctx); err != nil {
 		return Receipt{}, err
@@ -36,7 +41,7 @@ func (s *Service) deliver(ctx context.Context, a Actor, p Path, up Upload, also 
 		return Receipt{}, err
 	}
 	defer staged.Discard() //nolint:errcheck // nothing names it; the janitor has the rest
-	if d.got, err = s.receive(ctx, up, staged, d.grow); err != nil {
+	if d.got, err = s.receive(ctx, d.up, staged, d.grow); err != nil {
 		return Receipt{}, err
 	}
 	if err := d.judge(ctx); err != nil {
@@ -64,6 +69,7 @@ type delivery struct {
 	share   *share  // of the staging budget
 	flight  *flight // of the member's quota
 	also    func(Tx, *spot, *Entry) error
+	arrival *Arrival // what is taken over from another system; nil for an upload
 }
 
 // end gives back what the upload has reserved.
@@ -103,7 +109,7 @@ func (d *delivery) allow(ctx context.Context) error {
 		if need > s.o.MaxSize { // told below: that no quota would help
 			need = 0
 		}
-		pl, err := s.planPut(r, &d.actor, d.path, d.up.Conditions, need)
+		pl, err := d.plan(r, need)
 		if err != nil {
 			return err
 		}
@@ -131,6 +137,14 @@ func (d *delivery) allow(ctx context.Context) error {
 	return err
 }
 
+// plan decides by the rules of uploads, or of arrivals from another system.
+func (d *delivery) plan(r Reader, size int64) (putPlan, error) {
+	if d.arrival != nil {
+		return d.s.planImport(r, &d.actor, d.arrival, size)
+	}
+	return d.s.planPut(r, &d.actor, d.path, d.up.Conditions, size)
+}
+
 // judge asks the scanner about exactly the bytes that are staged. Whatever is
 // not clean leaves nothing but its audit record.
 func (d *delivery) judge(ctx context.Context) error {
@@ -156,6 +170,12 @@ func (d *delivery) discard(ctx context.Context, refusal *Error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitLimit)
 	defer cancel()
 	s := d.s
+	if d.arrival != nil {
+		if err := s.recordRefused(ctx, d, refusal); err != nil {
+			return err
+		}
+		return refusal
+	}
 	err := s.catalog.Update(ctx, d.member, func(tx Tx) error {
 		pl, err := s.planPut(tx, &d.actor, d.path, Conditions{If: d.up.If}, 0)
 		if k := KindOf(err); err != nil && (k == Internal || k == Unavailable) {

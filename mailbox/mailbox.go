@@ -208,6 +208,8 @@ type Via struct {
 	Address   netip.Addr
 	UserAgent string
 	RequestID string
+	System    string // operating-system user of a command
+	Order     string // that the command carries out
 }
 
 // Entry is a file or folder of a mailbox.

@@ -13,6 +13,7 @@ const (
 	ReasonNameReserved  Reason = "name-reserved"  // arg: the name
 	ReasonPathLong      Reason = "path-long"
 	ReasonNameNumber    Reason = "name-number" // args: number in the name, number of the mailbox
+	ReasonNameHidden    Reason = "name-hidden" // of an import: a file that a program made for itself
 
 	ReasonSignIn       Reason = "sign-in"            // credentials missing or wrong
 	ReasonPaused       Reason = "paused"             // too many wrong passwords
@@ -33,6 +34,7 @@ const (
 	ReasonFolderAsOne  Reason = "folder-as-one"      // a folder is never released as one
 	ReasonClosed       Reason = "closed"             // the member is closed
 	ReasonOwnWork      Reason = "own-work"           // four eyes: an author cannot release
+	ReasonNoAuthor     Reason = "no-author"          // four eyes: a draft of another system, whose author is not known
 	ReasonUnread       Reason = "unread"             // four eyes: read this version first
 	ReasonReleaseDoor  Reason = "release-door"       // release only in the browser
 	ReasonReturned     Reason = "returned"           // a returned document comes back to the outbox first
@@ -87,6 +89,6 @@ var Reasons = []Reason{
 	ReasonStorage, ReasonCatalog, ReasonStaging, ReasonBusy, ReasonOutcome, ReasonTooSlow, ReasonTooMany, ReasonProps,
 	ReasonMalformed, ReasonUnsupported, ReasonRange, ReasonInternal, ReasonCrossSite, ReasonFiniteDepth, ReasonForeignHost,
 	ReasonProtected, ReasonMethod, ReasonContentRange,
-	ReasonByNumber,
+	ReasonByNumber, ReasonNameHidden, ReasonNoAuthor,
 	ReasonEncryptedArchive, ReasonEncryptedDocument, ReasonScanLimits, ReasonScanTime, ReasonArchiveStructure, ReasonArchiveMethod,
 }

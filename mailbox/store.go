@@ -39,6 +39,9 @@ func (s *Service) store(tx Tx, pl *putPlan, v Version, authors []PersonID, modif
 	e.Modified = modified
 	direction := s.direction(pl.member, join(folders, e))
 	v.Seen = direction == ToTheAuth || direction == ToMember
+	if pl.known {
+		v.Seen, direction = pl.place() != Outbox, ""
+	}
 	if err := s.insert(tx, &e, v, authors, pl.old == nil); err != nil {
 		return e, err
 	}

@@ -113,6 +113,13 @@ var sentences = map[mailbox.Reason]pair{
 		"Die Datei trägt die Nummer %s, das Postfach ist %s. Bitte prüfen Sie, ob die Datei hierher gehört.",
 		"The file carries the number %s, the mailbox is %s. Please check whether the file belongs here."},
 
+	mailbox.ReasonNameHidden: {
+		"Diese Datei hat ein Programm für sich selbst angelegt. Sie wird nicht übernommen.",
+		"A program made this file for itself. It is not taken over."},
+	mailbox.ReasonNoAuthor: {
+		"Dieser Entwurf stammt aus einem anderen System und sein Verfasser ist nicht bekannt, das Vier-Augen-Prinzip braucht ihn aber. Bitte lassen Sie den Entwurf vom Verfasser selbst einstellen.",
+		"This draft comes from another system and its author is not known, but the four-eyes principle needs one. Please have its author upload the draft."},
+
 	mailbox.ReasonSignIn: {
 		"Bitte melden Sie sich mit Ihrem Benutzernamen und Ihrem Kennwort an.",
 		"Please sign in with your user name and password."},

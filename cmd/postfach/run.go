@@ -26,6 +26,7 @@ type cli struct {
 	Notice   noticeCmd   `cmd:"" help:"Mails that are to be sent or were."`
 	Audit    auditCmd    `cmd:"" help:"The audit log."`
 	Storage  storageCmd  `cmd:"" help:"The stored bytes."`
+	Import   importCmd   `cmd:"" help:"Take over the data folder of an ownCloud."`
 	Backup   backupCmd   `cmd:"" help:"Copy the catalog beside a running server."`
 	Catalog  catalogCmd  `cmd:"" help:"The database of the catalog."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -105,7 +105,7 @@ func (l *Log) Apply(r mailbox.Record) {
 		number, _, _ := strings.Cut(r.Detail.Name, " ")
 		l.numbers[r.Member] = number
 		l.root(r.Member)
-	case mailbox.OpCreate, mailbox.OpReplace:
+	case mailbox.OpCreate, mailbox.OpReplace, mailbox.OpImport:
 		l.put(r, r.Detail.Path)
 	case mailbox.OpMakeFolder:
 		l.put(r, r.Detail.Path)
