@@ -35,6 +35,7 @@ func (q *request) get() error {
 	if err != nil {
 		return err
 	}
+	q.nearWindowsLimit(&doc.Node)
 	return q.send(doc)
 }
 

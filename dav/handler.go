@@ -25,6 +25,9 @@ type Options struct {
 	Host     string         // of the public address, without port; "" when only the Host header counts
 	Timezone *time.Location // of times in HTML listings; nil means UTC
 	Clients  Clients        // what sync clients are told
+	// LargeHelp is where a person reads what to do about files that Windows
+	// does not open, for the listings; "" for no such page.
+	LargeHelp string
 	// RequestID gives the id under which a request is logged; nil means none.
 	RequestID func(*http.Request) string
 	Log       *slog.Logger     // nil discards
@@ -46,6 +49,8 @@ type Handler struct {
 	log     *slog.Logger
 	now     func() time.Time
 	born    time.Time // stands for times of resources that have none
+
+	largeHelp string
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -68,7 +73,8 @@ func New(s *mailbox.Service, a Authenticator, w *reply.Writer, o Options) *Handl
 		o.Now = time.Now
 	}
 	return &Handler{mailbox: s, auth: a, reply: w, places: places{prefix: o.Prefix, host: hostname(o.Host)},
-		clients: o.Clients.withDefaults(), epoch: o.Clients.epoch(), buffers: newBuffers(), zone: o.Timezone, id: o.RequestID, log: o.Log, now: o.Now, born: o.Now()}
+		clients: o.Clients.withDefaults(), epoch: o.Clients.epoch(), buffers: newBuffers(), zone: o.Timezone, id: o.RequestID, log: o.Log, now: o.Now, born: o.Now(),
+		largeHelp: o.LargeHelp}
 }
 
 // request is one request of a signed-in account.

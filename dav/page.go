@@ -24,10 +24,13 @@ type row struct {
 	Size        string // with unit; "" for folders
 	Changed     string // local time
 	ChangedInst string // RFC 3339, for machines
+	Large       bool   // larger than Windows' network drives open as delivered
+	Void        bool   // a file without a byte
 }
 
 type pageText struct {
 	Caption, Name, Size, Changed, Up, Empty, More, Folder, Root, ByNumber, NoneListed string
+	Hint, Large, Void, More50                                                         string
 	decimal, date                                                                     string
 }
 
@@ -35,12 +38,16 @@ var pageTexts = map[string]pageText{
 	"de": {Caption: "Inhalt dieses Ordners", Name: "Name", Size: "Größe", Changed: "Geändert", Up: "Eine Ebene höher",
 		Empty: "Dieser Ordner ist leer.", More: "Es werden nur die ersten 5000 Einträge gezeigt. Bitte verwenden Sie für größere Ordner ein WebDAV-Programm.",
 		Folder: "Ordner", Root: "Postfächer",
-		ByNumber:   "Jedes Postfach, auf das Sie Zugriff haben, lässt sich auch über seine Nummer öffnen. Hängen Sie sie an diese Adresse an, zum Beispiel so:",
+		ByNumber: "Jedes Postfach, auf das Sie Zugriff haben, lässt sich auch über seine Nummer öffnen. Hängen Sie sie an diese Adresse an, zum Beispiel so:",
+		Hint:     "Hinweis", Large: "Ein Windows-Netzlaufwerk öffnet ab Werk keine Datei über 50 MB. Hier im Browser lässt sie sich herunterladen.",
+		Void: "Eine Datei in diesem Ordner ist leer (0 Byte). Wurde sie gerade über ein Netzlaufwerk hochgeladen, ist ihr Inhalt nicht angekommen; Windows sendet ab Werk keine Datei über 50 MB.", More50: "Was Sie tun können",
 		NoneListed: "Es sind zu viele Postfächer, um sie alle zu zeigen. Hier stehen nur die, für die Sie zuständig sind.", decimal: ",", date: "02.01.2006 15:04"},
 	"en": {Caption: "Content of this folder", Name: "Name", Size: "Size", Changed: "Changed", Up: "One level up",
 		Empty: "This folder is empty.", More: "Only the first 5000 entries are shown. Please use a WebDAV program for larger folders.",
 		Folder: "folder", Root: "Mailboxes",
-		ByNumber:   "Every mailbox to which you have access can be opened by its number too. Append it to this address, for example:",
+		ByNumber: "Every mailbox to which you have access can be opened by its number too. Append it to this address, for example:",
+		Hint:     "note", Large: "By default, a network drive of Windows opens no file over 50 MB. You can download it here in the browser.",
+		Void: "A file in this folder is empty (0 bytes). If it was just uploaded by a network drive, its content has not arrived; by default, Windows sends no file over 50 MB.", More50: "What you can do",
 		NoneListed: "There are too many mailboxes to show them all. Only those that you are responsible for stand here.", decimal: ".", date: "2 Jan 2006 15:04"},
 }
 
@@ -51,10 +58,12 @@ var pageTemplate = template.Must(template.New("listing").Parse(
 <thead><tr><th scope="col">{{.T.Name}}</th><th scope="col" class="n">{{.T.Size}}</th><th scope="col" class="n">{{.T.Changed}}</th></tr></thead>
 <tbody>
 {{range .Rows}}<tr><th scope="row"><a href="{{.Href}}"{{if not .Folder}} download{{end}}>{{.Name}}{{if .Folder}}/{{end}}</a></th>` +
-		`<td class="n">{{if .Folder}}{{$.T.Folder}}{{else}}{{.Size}}{{end}}</td>` +
+		`<td class="n">{{if .Folder}}{{$.T.Folder}}{{else}}{{.Size}}{{if .Large}} <a href="#large">{{$.T.Hint}}</a>{{end}}{{if .Void}} <a href="#void">{{$.T.Hint}}</a>{{end}}{{end}}</td>` +
 		`<td class="n"><time datetime="{{.ChangedInst}}">{{.Changed}}</time></td></tr>
 {{end}}</tbody>
-</table>{{else if .Root}}<p>{{.T.NoneListed}}</p>{{else}}<p>{{.T.Empty}}</p>{{end}}{{if .Cut}}<p>{{.T.More}}</p>{{end}}
+</table>{{if .Large}}<p class="note" id="large">{{.T.Large}}{{with .Help}} <a href="{{.}}">{{$.T.More50}}</a>{{end}}</p>
+{{end}}{{if .Void}}<p class="note" id="void">{{.T.Void}}{{with .Help}} <a href="{{.}}">{{$.T.More50}}</a>{{end}}</p>
+{{end}}{{else if .Root}}<p>{{.T.NoneListed}}</p>{{else}}<p>{{.T.Empty}}</p>{{end}}{{if .Cut}}<p>{{.T.More}}</p>{{end}}
 {{with .Root}}<p>{{$.T.ByNumber}} <code>{{.}}0815/</code></p>{{end}}`))
 
 var errEnough = errors.New("enough rows")
@@ -66,7 +75,7 @@ func (q *request) page() error {
 	text := pageTexts[lang]
 	title, base := "", ""
 	var rows []row
-	cut := false
+	cut, large, void := false, false, false
 	err := q.h.mailbox.List(q.Context(), q.actor, q.path, mailbox.Want{}, func(n mailbox.Node) error {
 		switch {
 		case base == "":
@@ -77,7 +86,9 @@ func (q *request) page() error {
 			cut = true
 			return errEnough
 		}
-		rows = append(rows, q.row(&n, base, text))
+		r := q.row(&n, base, text)
+		rows = append(rows, r)
+		large, void = large || r.Large, void || r.Void
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnough) {
@@ -93,7 +104,8 @@ func (q *request) page() error {
 		up = string(appendHref(nil, parent[:strings.LastIndexByte(parent, '/')+1]))
 	}
 	var body strings.Builder
-	if err := pageTemplate.Execute(&body, map[string]any{"T": text, "Rows": rows, "Up": up, "Cut": cut, "Root": root}); err != nil {
+	if err := pageTemplate.Execute(&body, map[string]any{"T": text, "Rows": rows, "Up": up, "Cut": cut, "Root": root,
+		"Large": large, "Void": void, "Help": q.h.largeHelp}); err != nil {
 		return err
 	}
 	q.w.Header().Set("Cache-Control", "private, no-store")
@@ -108,7 +120,8 @@ func (q *request) row(n *mailbox.Node, base string, text pageText) row {
 	}
 	r := row{Name: n.Name, Href: string(href), Folder: n.Folder}
 	if !n.Folder {
-		r.Size = humanSize(n.Entry.Version.Size, text.decimal)
+		size := n.Entry.Version.Size
+		r.Size, r.Large, r.Void = humanSize(size, text.decimal), size > windowsLimit, size == 0
 	}
 	if m := n.Entry.Modified; !m.IsZero() {
 		r.Changed = m.In(q.h.zone).Format(text.date)

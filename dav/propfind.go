@@ -35,6 +35,7 @@ func (q *request) propfind() error {
 	if d == 0 {
 		var n mailbox.Node
 		if n, err = q.h.mailbox.Find(q.Context(), q.actor, q.path, p.want); err == nil {
+			q.nearWindowsLimit(&n)
 			err = l.add(n)
 		}
 	} else {

@@ -57,7 +57,7 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <h1>{{.Title}}</h1>
 {{.Body}}
 </main>
-<footer>{{with .Authority}}<p>{{.}}</p>{{end}}{{with .Contact}}<p>{{$.Label}}: {{.}}</p>{{end}}</footer>
+<footer>{{with .Authority}}<p>{{.}}</p>{{end}}{{with .Contact}}<p>{{$.Label}}: {{.}}</p>{{end}}{{with .Help}}<p><a href="{{.}}?lang={{$.Lang}}">{{$.HelpText}}</a></p>{{end}}</footer>
 </body>
 </html>
 `))
@@ -81,7 +81,7 @@ func (p *Writer) page(w http.ResponseWriter, r *http.Request, code int, lang, ti
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, map[string]any{
 		"Lang": lang, "Title": title, "Authority": p.o.Authority, "Contact": p.o.Contact,
-		"Label": titles[lang].contact, "Style": template.CSS(style), "Body": body, "Referrer": to.referrer,
+		"Label": titles[lang].contact, "Help": p.o.Help, "HelpText": titles[lang].help, "Style": template.CSS(style), "Body": body, "Referrer": to.referrer,
 	})
 	if err != nil { // a constant template over plain values: a fault of ours
 		p.o.Log.ErrorContext(r.Context(), "page", "err", err)
@@ -109,16 +109,16 @@ func paragraph(text string) template.HTML {
 
 // words are the fixed texts of a page in one language.
 type words struct {
-	contact, refused, absent, signIn, later, fault string
+	contact, help, refused, absent, signIn, later, fault string
 }
 
 var titles = map[string]words{
 	"de": {
-		contact: "Service und Kontakt", refused: "Das war nicht möglich", absent: "Nicht gefunden",
+		contact: "Service und Kontakt", help: "Hilfe: Netzlaufwerk und Programme verbinden", refused: "Das war nicht möglich", absent: "Nicht gefunden",
 		signIn: "Bitte anmelden", later: "Bitte später noch einmal versuchen", fault: "Ein Fehler ist aufgetreten",
 	},
 	"en": {
-		contact: "Service and contact", refused: "That was not possible", absent: "Not found",
+		contact: "Service and contact", help: "Help: connecting a network drive and programs", refused: "That was not possible", absent: "Not found",
 		signIn: "Please sign in", later: "Please try again later", fault: "Something went wrong",
 	},
 }

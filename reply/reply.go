@@ -24,6 +24,7 @@ type Options struct {
 	Language  string // of the installation: "de" or "en"; "" means "de"
 	Authority string // its name, in the title of pages and in the realm
 	Contact   string // telephone or address of the service, on every page (K25)
+	Help      string // path of the page that helps to connect, on every page; "" for none
 	Log       *slog.Logger
 }
 

@@ -40,6 +40,8 @@ var _ Access = (*auth.Authenticator)(nil)
 // Options of a Handler.
 type Options struct {
 	URL      string         // public base without a slash at its end
+	Upload   string         // name of the folder that members upload into, for the help page
+	MaxSize  int64          // largest file, in bytes, for the help page; 0 says nothing about it
 	Timezone *time.Location // of times on pages; nil means UTC
 	Log      *slog.Logger   // nil discards
 }
@@ -52,6 +54,8 @@ type Handler struct {
 	door   http.Handler
 	o      Options
 	cross  *http.CrossOriginProtection
+
+	connection connection // what the help page says
 }
 
 // New makes the door. Pages are served at paths of their own; what is none of
@@ -64,6 +68,10 @@ func New(door http.Handler, a Access, w *reply.Writer, o Options) (*Handler, err
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{access: a, reply: w, door: door, o: o, cross: http.NewCrossOriginProtection()}
+	var err error
+	if h.connection, err = newConnection(o.URL, o.Upload, o.MaxSize); err != nil {
+		return nil, err
+	}
 	return h, h.cross.AddTrustedOrigin(o.URL)
 }
 
@@ -89,6 +97,10 @@ var routes = map[string]route{
 	pathFlowPoll: {"POST": (*Handler).pollFlow},
 	pathGetApp:   {"GET": (*Handler).getAppPassword},
 	pathApp:      {"DELETE": (*Handler).dropAppPassword},
+
+	HelpPath:        {"GET": (*Handler).help},
+	pathFileLimit:   {"GET": (*Handler).registryFile},
+	pathFolderLimit: {"GET": (*Handler).registryFile},
 }
 
 var (

@@ -97,10 +97,10 @@ func newWorld(t *testing.T) *world {
 	w.must(err)
 	authenticator, err := auth.New(w.ctx, w.store, auth.Options{Now: w.clock, Log: log, Address: w.address})
 	w.must(err)
-	replies := reply.New(reply.Options{Authority: "Kasse", Contact: "Telefon 0123", Log: log})
+	replies := reply.New(reply.Options{Authority: "Kasse", Contact: "Telefon 0123", Help: web.HelpPath, Log: log})
 	server := httptest.NewUnstartedServer(nil)
 	w.url = prefix + server.Listener.Addr().String()
-	pages, err := web.New(dav.New(service, authenticator, replies, dav.Options{Log: log}), authenticator, replies, web.Options{URL: w.url, Log: log})
+	pages, err := web.New(dav.New(service, authenticator, replies, dav.Options{Log: log}), authenticator, replies, web.Options{URL: w.url, Upload: "an_KVBbg", MaxSize: 1 << 20, Log: log})
 	w.must(err)
 	server.Config.Handler = pages
 	server.Start()

@@ -117,7 +117,7 @@ func newDoors(ctx context.Context, a *app) (http.Handler, *auth.Authenticator, e
 		return nil, nil, err
 	}
 	replies := reply.New(reply.Options{Language: cfg.Authority.Language, Authority: cfg.Authority.Name,
-		Contact: cfg.Authority.ServiceContact, Log: a.log})
+		Contact: cfg.Authority.ServiceContact, Help: web.HelpPath, Log: a.log})
 	public, err := url.Parse(cfg.URL)
 	if err != nil {
 		return nil, nil, err
@@ -127,10 +127,12 @@ func newDoors(ctx context.Context, a *app) (http.Handler, *auth.Authenticator, e
 		return nil, nil, err
 	}
 	door := dav.New(a.service, authenticator, replies, dav.Options{Host: public.Hostname(), Timezone: cfg.Authority.Timezone,
+		LargeHelp: web.HelpPath + "#grosse-dateien",
 		Clients: dav.Clients{Product: cfg.Clients.Product, Version: cfg.Clients.Version,
 			Instance: known.Instance, Fingerprint: known.Fingerprint},
 		RequestID: func(r *http.Request) string { return r.Header.Get("X-Request-Id") }, Log: a.log})
-	pages, err := web.New(door, authenticator, replies, web.Options{URL: cfg.URL, Timezone: cfg.Authority.Timezone, Log: a.log})
+	pages, err := web.New(door, authenticator, replies, web.Options{URL: cfg.URL, Timezone: cfg.Authority.Timezone, Log: a.log,
+		Upload: cfg.Folders.ToAuthority, MaxSize: cfg.Scan.MaxSize})
 	return pages, authenticator, err
 }
 
