@@ -20,6 +20,7 @@ import (
 type Sender struct {
 	Name     string // the authority's, in the head and above the address
 	Contact  string // whom to ask
+	Help     string // address of the page that says how to connect programs; "" for none
 	Language string // of the list: "en", else German
 }
 
@@ -80,7 +81,7 @@ func printable(s Sender, letters []Letter) error {
 		for _, c := range []struct {
 			text string
 			in   glyphs
-		}{{l.Name, plain}, {strings.Join(l.Address, " "), plain}, {l.Mailbox, plain}, {s.Name, plain}, {s.Contact, plain},
+		}{{l.Name, plain}, {strings.Join(l.Address, " "), plain}, {l.Mailbox, plain}, {s.Name, plain}, {s.Contact, plain}, {s.Help, plain},
 			{l.Link, mono}, {l.Login, mono}, {l.Password, mono}} {
 			if r, missing := c.in.missing(c.text); missing {
 				return &GlyphError{Login: l.Login, Text: c.text, Missing: r}

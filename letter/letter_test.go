@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-var kasse = Sender{Name: "Kommunaler Versorgungsverband Beispielland", Contact: "Telefon 0331 123456, service@kasse.example"}
+var kasse = Sender{Name: "Kommunaler Versorgungsverband Beispielland", Contact: "Telefon 0331 123456, service@kasse.example",
+	Help: "https://austausch.kasse.example/hilfe"}
 
 func letterTo(name, language string) Letter {
 	day := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
@@ -72,12 +73,13 @@ func TestLetters(t *testing.T) {
 	}
 	german, english, list := pageText(t, file, 1), pageText(t, file, 2), pageText(t, file, 3)
 	for _, w := range []string{kasse.Name, kasse.Contact, "Persönlich / Vertraulich", de.Name, "Ährenstraße 1a", "14467 Potsdam",
-		"Guten Tag Jörg Groß-Müßiggang,", de.Mailbox, de.Link, de.Login, de.Password, "21. Dezember 2026", "mindestens 12 Zeichen"} {
+		"Guten Tag Jörg Groß-Müßiggang,", de.Mailbox, de.Link, de.Login, de.Password, "21. Dezember 2026", "mindestens 12 Zeichen",
+		"Wie das geht, steht unter https://austausch.kasse.example/hilfe."} {
 		if !strings.Contains(strings.Join(strings.Fields(german), " "), w) {
 			t.Errorf("%q is missing in\n%s", w, german)
 		}
 	}
-	for _, w := range []string{en.Name, en.Password, "21 December 2026", "Dear Żaneta Ştefănescu,", "Personal / Confidential"} {
+	for _, w := range []string{en.Name, en.Password, "explained at https://austausch.kasse.example/hilfe.", "21 December 2026", "Dear Żaneta Ştefănescu,", "Personal / Confidential"} {
 		if !strings.Contains(strings.Join(strings.Fields(english), " "), w) {
 			t.Errorf("%q is missing in\n%s", w, english)
 		}

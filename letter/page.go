@@ -156,7 +156,11 @@ func (d *document) steps(y float64, l Letter, t text) {
 		d.line(left, y+3.7, 0, fmt.Sprintf("%d.", i+1))
 		y = d.paragraph(left+5, y, wide-5, 5, s) + 1
 	}
-	y = d.paragraph(left, y+1.5, wide, 5, t.letters)
+	letters := t.letters
+	if d.sender.Help != "" {
+		letters += " " + fmt.Sprintf(t.help, d.sender.Help)
+	}
+	y = d.paragraph(left, y+1.5, wide, 5, letters)
 	y = d.paragraph(left, y+2, wide, 5, fmt.Sprintf(t.opened, d.sender.Contact))
 	d.SetFont("sans", "", 8.5)
 	d.paragraph(left, y+4, wide, 4.5, t.unsigned)
@@ -169,7 +173,7 @@ type text struct {
 	subject, hello, intro                      string
 	link, login, password, valid, scan         string
 	steps                                      []string
-	letters, opened, unsigned                  string
+	letters, help, opened, unsigned            string
 	listTitle, listHint, number, mailbox, name string
 	address, done                              string
 	day                                        func(time.Time) string
@@ -189,6 +193,7 @@ var texts = map[bool]text{
 			"Legen Sie ein eigenes Kennwort mit mindestens 12 Zeichen fest. Danach gilt das Einmalkennwort nicht mehr.",
 		},
 		letters: "Groß- und Kleinschreibung und die Striche spielen im Einmalkennwort keine Rolle. Die Zeichen 0, O, 1, I, B, S, V und Z kommen darin nicht vor. Programme wie das Netzlaufwerk können Sie erst mit Ihrem eigenen Kennwort verbinden.",
+		help:    "Wie das geht, steht unter %s.",
 		opened:  "War der Umschlag beschädigt, oder wurde das Einmalkennwort schon benutzt? Dann wenden Sie sich bitte sofort an uns: %s",
 		unsigned: "Dieser Brief wurde maschinell erstellt und gilt ohne Unterschrift. Das Einmalkennwort ist nirgends gespeichert; geht der Brief verloren, " +
 			"erhalten Sie einen neuen.",
@@ -208,6 +213,7 @@ var texts = map[bool]text{
 			"Choose a password of your own with at least 12 characters. The one-time password then ends.",
 		},
 		letters:   "Capitals and dashes do not matter in the one-time password. It holds none of the characters 0, O, 1, I, B, S, V and Z. Programs such as a network drive can be connected with your own password only.",
+		help:      "How to do that is explained at %s.",
 		opened:    "Was the envelope damaged, or has the one-time password been used already? Then please contact us at once: %s",
 		unsigned:  "This letter was made by machine and is valid without a signature. The one-time password is stored nowhere; if the letter gets lost, you will receive another.",
 		listTitle: "Check list – do not send", listHint: "%d letters of %s, in the order of the pages. This list holds no passwords.",

@@ -14,7 +14,7 @@ import (
 // style is the whole of a page's design; its digest is in the policy, so that
 // no other style and no script can be brought in.
 const style = `body{font:1.05rem/1.55 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff;overflow-wrap:break-word}
-h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:1.6rem}a{color:#0b4f8a}a:focus-visible{outline:3px solid #0b4f8a;outline-offset:2px}
+h1{font-size:1.4rem}h2{font-size:1.15rem;margin-top:1.6rem}h3{font-size:1.05rem}a{color:#0b4f8a}a:focus-visible{outline:3px solid #0b4f8a;outline-offset:2px}
 table{border-collapse:collapse;width:100%}caption{text-align:left;padding:.4rem 0}th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid #767676;overflow-wrap:anywhere}
 td.n,th.n{text-align:right;white-space:nowrap}footer{margin-top:2rem;border-top:1px solid #767676;padding-top:.6rem}
 label{display:block;margin:1rem 0 .3rem;font-weight:600}label small{display:block;font-weight:400}

@@ -16,6 +16,7 @@ import (
 	"postfach/config"
 	"postfach/letter"
 	"postfach/mailbox"
+	"postfach/web"
 )
 
 type accountLetter struct {
@@ -124,7 +125,8 @@ func (a *app) writeLetters(file string, planned []auth.Letter) error {
 	for i, p := range planned {
 		letters[i] = a.letterOf(p)
 	}
-	sender := letter.Sender{Name: a.cfg.Authority.Name, Contact: a.cfg.Authority.ServiceContact, Language: a.cfg.Authority.Language}
+	sender := letter.Sender{Name: a.cfg.Authority.Name, Contact: a.cfg.Authority.ServiceContact, Language: a.cfg.Authority.Language,
+		Help: a.cfg.URL + web.HelpPath}
 	if err := letter.Write(&pdf, sender, letters, len(letters) > 1); err != nil {
 		return err
 	}
