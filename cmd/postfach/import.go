@@ -13,6 +13,7 @@ import (
 
 	"postfach/auth"
 	"postfach/catalog"
+	"postfach/cmd/postfach/sheet"
 	"postfach/mailbox"
 )
 
@@ -244,7 +245,7 @@ func (i *importer) tell(cause error) error {
 // importReport says what was not taken over, in both languages.
 type importReport struct {
 	e   *env
-	out *table // nil prints
+	out *sheet.Writer // nil prints
 	n   int
 }
 
@@ -266,7 +267,7 @@ func newImportReport(e *env, file string) (*importReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.out, err = newTable(f, "Herkunft", "Mitgliedsnummer", "Pfad im Postfach", "Byte", "Grund", "Reason")
+	r.out, err = sheet.New(f, "Herkunft", "Mitgliedsnummer", "Pfad im Postfach", "Byte", "Grund", "Reason")
 	return r, err
 }
 
@@ -276,12 +277,12 @@ func (r *importReport) refuse(x refused) {
 		r.e.say("refused: %s: %s", strconv.Quote(x.Origin), x.En)
 		return
 	}
-	r.out.add(x.Origin, x.Number, x.Path, strconv.FormatInt(x.Size, 10), x.De, x.En)
+	r.out.Add(x.Origin, x.Number, x.Path, strconv.FormatInt(x.Size, 10), x.De, x.En)
 }
 
 func (r *importReport) end() error {
 	if r.out == nil {
 		return nil
 	}
-	return r.out.end()
+	return r.out.Close()
 }

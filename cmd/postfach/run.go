@@ -27,6 +27,7 @@ type cli struct {
 	Audit    auditCmd    `cmd:"" help:"The audit log."`
 	Storage  storageCmd  `cmd:"" help:"The stored bytes."`
 	Import   importCmd   `cmd:"" help:"Take over the data folder of an ownCloud."`
+	Export   exportCmd   `cmd:"" help:"Write mailboxes as plain folders with a list and digests."`
 	Backup   backupCmd   `cmd:"" help:"Copy the catalog beside a running server."`
 	Catalog  catalogCmd  `cmd:"" help:"The database of the catalog."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
