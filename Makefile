@@ -15,7 +15,7 @@ TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git pdft
 TOOLS_BENCH := clamd clamdscan apache2 rclone
 TOOLS_CHECK := clamd git
 
-.PHONY: help build demo tour check fmt vet lint unit fuzz test tests crash s3 bench litmus dockerlint vuln clean tools-test FORCE
+.PHONY: help build demo tour check fmt vet lint unit fuzz test tests crash linear s3 bench litmus dockerlint vuln clean tools-test FORCE
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,11 @@ crash: tools-test build ## 300 kills at random moments (CRASH_SEED, CRASH_KILLS;
 	@POSTFACH_CRASH_KILLS=$(or $(CRASH_KILLS),300) POSTFACH_CRASH_SEED=$(CRASH_SEED) \
 		POSTFACH_RESULTS=$(CURDIR)/docs/results \
 		$(GO) test -count=1 -timeout 6h -v -run '^TestCrash' ./test
+
+linear: tools-test build ## 200 histories of a mailbox at two nodes that are killed (LINEAR_SEED, LINEAR_RUNS; resumable)
+	@POSTFACH_LINEAR_RUNS=$(or $(LINEAR_RUNS),200) POSTFACH_LINEAR_SEED=$(LINEAR_SEED) \
+		POSTFACH_RESULTS=$(CURDIR)/docs/results \
+		$(GO) test -count=1 -timeout 6h -v -run '^TestLinear' ./test
 
 litmus: tools-test build ## Debian's litmus in a member's an_KVBbg and in a caseworker's Postausgang
 	@$(GO) test -count=1 -timeout 20m -v -run '^TestLitmus' ./test

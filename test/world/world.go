@@ -35,6 +35,7 @@ type Options struct {
 	AtMost   time.Duration // notify.at_most; 0 means 5 s
 	Data     string        // folder of catalog and blobs; "" means one of its own
 	Catalog  string        // "" means SQLite in Data
+	Storage  string        // "" means a folder in Data
 	Settings string        // further top-level lines of the configuration
 	Clamd    scantest.Options
 	Scanner  *scantest.Clamd // an existing one; nil starts one
@@ -110,12 +111,12 @@ metrics_listen: %s
 url: %s
 authority: {name: Versorgungskasse Beispielland, short: VKB, language: de, timezone: Europe/Berlin, service_contact: "Telefon 0123 456789", security_address: sicherheit@kasse.example}
 catalog: %s
-storage: dir:%s/blobs
+storage: %s
 scan: {clamd: "%s", max_size: %s, signatures_max_age: off}
 notify: {smtp: "smtp://%s?tls=none", from: postfach@kasse.example, quiet: %s, at_most: %s, staff_address: team@kasse.example}
 release: %s
 %s
-`, listen, metrics, w.URL, or(o.Catalog, "sqlite:"+w.Data+"/catalog.db"), w.Data, w.Scanner.Address, or(o.MaxSize, "32MiB"), w.smtp,
+`, listen, metrics, w.URL, or(o.Catalog, "sqlite:"+w.Data+"/catalog.db"), or(o.Storage, "dir:"+w.Data+"/blobs"), w.Scanner.Address, or(o.MaxSize, "32MiB"), w.smtp,
 		or(o.Quiet, time.Second), or(o.AtMost, 5*time.Second), or(o.Release, "single"), o.Settings)
 }
 

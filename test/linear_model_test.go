@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"fmt"
+	"hash/maphash"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// The places of a mailbox and the names that a linear run works with. Names are
+// few, so that clients meet.
+const (
+	inAn = iota
+	inInbox
+	inOut
+	inRoot
+	places
+	names = 3
+)
+
+var linearPath = [places]string{"an_KVBbg/", "KVBBG-SB-Posteingang/", "Postausgang/", ""}
+
+// slot is what stands under a name: a document by its size, which no other
+// content of the run has, and the lock on it. The zero slot is empty.
+type slot struct {
+	there bool
+	size  int
+	lock  int // number of the LOCK request; 0 for none
+}
+
+// contents are all documents of a mailbox.
+type contents [places][names]slot
+
+// act is a request, as the model sees it.
+type act struct {
+	kind     string // put, get, list, delete, move, lock, unlock
+	at, to   int    // places
+	name     int
+	size     int // of what is put
+	lock     int // the lock that is made, ended, or whose token is submitted; 0 for none
+	as, node string
+}
+
+// outcome is the answer. Status 0: it never came, so the request happened at
+// some time later, or never.
+type outcome struct {
+	status int
+	slot   slot        // get
+	folder [names]slot // list
+}
+
+// mailboxModel is the mailbox of one member as one after the other would see
+// it. A request whose answer never came fits everywhere.
+func mailboxModel() porcupine.Model {
+	seed := maphash.MakeSeed()
+	return porcupine.Model{
+		Init: func() any { return contents{} },
+		Step: func(state, input, output any) (bool, any) {
+			next, want := apply(state.(contents), input.(act))
+			got := output.(outcome)
+			return got.status == 0 || got == want, next
+		},
+		Hash: func(state any) uint64 { return maphash.Comparable(seed, state.(contents)) },
+		DescribeOperation: func(input, output any) string {
+			a, o := input.(act), output.(outcome)
+			return fmt.Sprintf("%s %s%d → %d %v", a.kind, linearPath[a.at], a.name, o.status, o.slot)
+		},
+	}
+}
+
+// apply gives the mailbox after a request, and the answer to it.
+func apply(c contents, a act) (contents, outcome) {
+	s := &c[a.at][a.name]
+	switch a.kind {
+	case "get":
+		if !s.there {
+			return c, outcome{status: 404}
+		}
+		return c, outcome{status: 200, slot: slot{there: true, size: s.size}}
+	case "list":
+		return c, outcome{status: 207, folder: c[a.at]}
+	case "lock":
+		return applyLock(c, a)
+	case "unlock":
+		if s.lock != a.lock {
+			return c, outcome{status: 409}
+		}
+		s.lock = 0
+		return c, outcome{status: 204}
+	case "move":
+		return applyMove(c, a)
+	}
+	if a.kind == "delete" && !s.there {
+		return c, outcome{status: 404}
+	}
+	if refused := guarded(*s, a.lock); refused != 0 {
+		return c, outcome{status: refused}
+	}
+	if a.kind == "delete" {
+		*s = slot{}
+		return c, outcome{status: 204}
+	}
+	status := 201
+	if s.there {
+		status = 204
+	}
+	s.there, s.size = true, a.size
+	return c, outcome{status: status}
+}
+
+// guarded: what is locked wants its token (423), and a token wants its lock (412).
+func guarded(s slot, token int) int {
+	switch {
+	case s.lock != 0 && s.lock != token:
+		return 423
+	case s.lock != token:
+		return 412
+	}
+	return 0
+}
+
+func applyLock(c contents, a act) (contents, outcome) {
+	s := &c[a.at][a.name]
+	switch {
+	case s.lock != 0:
+		return c, outcome{status: 423}
+	case s.there:
+		s.lock = a.lock
+		return c, outcome{status: 200}
+	}
+	*s = slot{there: true, lock: a.lock} // an empty document
+	return c, outcome{status: 201}
+}
+
+// applyMove: what arrives at a taken name becomes the document there, under the
+// lock of the name, but nothing is given back onto another. The moved
+// document's own lock ends.
+func applyMove(c contents, a act) (contents, outcome) {
+	from, to := &c[a.at][a.name], &c[a.to][a.name]
+	switch refused := guarded(*from, a.lock); {
+	case !from.there:
+		return c, outcome{status: 404}
+	case refused == 423 || to.lock != 0:
+		return c, outcome{status: 423}
+	case refused != 0, to.there && a.at == inInbox:
+		return c, outcome{status: 412}
+	}
+	status := 201
+	if to.there {
+		status = 204
+	}
+	to.there, to.size = true, from.size
+	*from = slot{}
+	return c, outcome{status: status}
+}
