@@ -77,14 +77,8 @@ func (l *loader) names(s *section) {
 
 // places reads where catalog and storage lie.
 func (l *loader) places(top *section) {
-	const exampleStorage = "dir:/var/lib/postfach/blobs"
 	l.c.Catalog = value(top, "catalog", Place{}, l.catalog)
-	l.c.Storage = value(top, "storage", Place{}, func(text string) (Place, error) {
-		if strings.HasPrefix(text, "s3:") {
-			return l.bucket(text)
-		}
-		return l.place("dir", text, exampleStorage+" or "+exampleBucket)
-	})
+	l.c.Storage = value(top, "storage", Place{}, l.storage)
 	if !top.given("catalog") {
 		top.required("catalog", exampleCatalog)
 	}

@@ -15,6 +15,7 @@ import (
 
 type storageCmd struct {
 	Verify  storageVerify  `cmd:"" help:"Read every stored version and compare it with its SHA-256."`
+	Copy    storageCopy    `cmd:"" help:"Copy all stored bytes to another storage, for example from a folder to a bucket."`
 	Collect storageCollect `cmd:"" help:"Delete stored bytes that no version names and that are older than two uploads may take."`
 }
 

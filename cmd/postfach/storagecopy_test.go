@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestStorageCopy: every content comes to the other storage under its key with
+// its description, is compared there, and comes once; what is missing or
+// different is told (K12, D8).
+func TestStorageCopy(t *testing.T) {
+	h := newHouse(t)
+	h.put("anna", "/an_KVBbg/Liste.csv", "eins")
+	h.put("anna", "/an_KVBbg/Liste.csv", "zwei")
+	h.put("bert", "/0815/Postausgang/groß.bin", strings.Repeat("0123456789", 300_000))
+	to := "dir:" + filepath.Join(h.dir, "other")
+	contains(t, h.must("", "storage", "copy", "--to", to, "--order", "Umzug"), "3 blobs", "0 were there already", "0 missing or different")
+	contains(t, h.must("", "storage", "copy", "--to", to), "0 blobs", "3 were there already")
+	contains(t, h.must("", "audit", "list", "--json"), `"storage-copy"`, `"Umzug"`)
+	h.refuse(exitUsage, "itself", "", "storage", "copy", "--to", "dir:"+filepath.Join(h.dir, "data/blobs"))
+	h.refuse(exitUsage, "--to", "", "storage", "copy", "--to", "tape:x")
+
+	text, err := os.ReadFile(h.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := h.file("moved.yaml", strings.Replace(string(text), "dir:data/blobs", "dir:other", 1))
+	contains(t, h.must("", "storage", "verify", "--config", moved), "3 versions in 3 blobs", "0 missing or different")
+
+	// One that differs there is told and stays; one that is lost here is told.
+	var first, second string
+	err = filepath.WalkDir(filepath.Join(h.dir, "other"), func(name string, _ os.DirEntry, err error) error {
+		if b, errRead := os.ReadFile(name); errRead == nil && string(b) == "eins" {
+			first = name
+		} else if string(b) == "zwei" {
+			second = name
+		}
+		return err
+	})
+	if err != nil || first == "" || second == "" {
+		t.Fatal(err, first, second)
+	}
+	if err := os.Chmod(first, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(first, []byte("EINS"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{second, strings.Replace(second, "/other/", "/data/blobs/", 1)} {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.refuse(exitRefused, "", "", "storage", "copy", "--to", to)
+	_, out, _ := h.try("", "storage", "copy", "--to", to)
+	contains(t, out, "another content", "missing", "2 missing or different")
+}
