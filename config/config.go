@@ -44,6 +44,7 @@ type Config struct {
 	Upload       Upload
 	Clients      Clients
 	Log          Log
+	Upkeep       Upkeep
 
 	exposed []string // secret files that everybody on the machine can read
 }
@@ -121,6 +122,19 @@ type VersionsKeep struct{ Days, Count int }
 type Upload struct {
 	MaxDuration                  time.Duration
 	Memory, SpoolMax, PerAccount int64
+}
+
+// Upkeep is what the server does for its stock by itself.
+type Upkeep struct {
+	AuditSegments time.Duration // how often the audit log is shipped into the storage
+	Scrub         Scrub
+}
+
+// Scrub reads stored contents again and compares them with their digests.
+type Scrub struct {
+	Every  time.Duration // how often a round begins; 0 means off
+	Sample int           // percent of the versions in a round; each round has others
+	Rate   int64         // bytes a second that are read
 }
 
 // Log is the log of the server.

@@ -62,6 +62,7 @@ func (l *loader) load(text []byte) (Config, error) {
 	l.rules(top)
 	l.upload(top.sub("upload"))
 	l.clients(top.sub("clients"))
+	l.upkeep(top)
 	l.log(top.sub("log"))
 	top.done()
 	if len(l.faults) > 0 {

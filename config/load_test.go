@@ -109,7 +109,7 @@ const (
 func TestRefusals(t *testing.T) {
 	for _, tc := range []struct{ old, new, want string }{
 		// the form of the file
-		{"", "relase: single", "12: relase: unknown key; known here: authority, catalog"},
+		{"", "relase: single", "12: relase: unknown key; known here: audit_segments, authority, catalog"},
 		{"", "scan: {max_sise: 1MiB}", "12: scan.max_sise: unknown key; known here: ca, clamd"},
 		{"", "scan: {encrypted: {files: refuse}}", "12: scan.encrypted.files: unknown key"},
 		{"", "release: single\nrelease: four-eyes", "13: release: is given twice, first in line 12"},
@@ -212,6 +212,11 @@ func TestRefusals(t *testing.T) {
 		{"", "quota: 10GiB", "12: quota: must be a group of keys"},
 		{"", "quota: {current: 0MiB}", "12: quota.current: 0MiB is under 1 MiB (or off)"},
 		{"", "versions_keep: {days: -1}", "12: versions_keep.days: "},
+		{"", "audit_segments: 31s", "12: audit_segments: 31s is over 30s"},
+		{"", "audit_segments: off", "12: audit_segments: "},
+		{"", "scrub: {every: 1s}", "12: scrub.every: 1s is under 1m"},
+		{"", "scrub: {sample: 0}", "12: scrub.sample: "},
+		{"", "scrub: {rate: 1KiB}", "12: scrub.rate: "},
 		{"", "upload: {max_duration: 1s}", "12: upload.max_duration: 1s is under 1m"},
 		{"", "upload: {spool_max: 1GiB}", "12: upload.spool_max: 1 GiB is less than one document of scan.max_size, 2000 MiB"},
 		{"", "upload: {per_account: 1GiB}", "12: upload.per_account: 1 GiB is less than one document"},

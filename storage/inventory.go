@@ -103,7 +103,7 @@ func (d *Dir) visit(ctx context.Context, parent string, e fs.DirEntry, level int
 	switch {
 	case level == depth:
 		return leaf(rel, e)
-	case level == 1 && (rel == markerName || rel == stagingName || rel == chunksName || rel == lostFound):
+	case level == 1 && (rel == markerName || rel == stagingName || rel == chunksName || rel == auditName || rel == lostFound):
 		return nil
 	case e.IsDir() && !(level == 1 && reserved(rel)):
 		return d.walk(ctx, rel, level+1, leaf, stray)

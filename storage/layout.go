@@ -21,6 +21,7 @@ import (
 //
 //	postfach-storage                        the marker
 //	.staging/                               uploads without a verdict, where they need a name
+//	.audit/                                 the shipped audit log, see segments.go
 //	<member>/<folder>/<xx>/<version id>     blobs; xx = the id's last two hex digits
 const (
 	markerName  = "postfach-storage"

@@ -126,6 +126,7 @@ func positive(n, otherwise int) int {
 //	<member>/<folder>/<version id>.json      descriptions that do not fit into metadata
 //	.open/<member>/<folder>/<version id>     an upload in parts is under way
 //	.chunks/<account>/<upload>/…             see S3Chunks
+//	.audit/<life>/<number>.log and .detail  the shipped audit log, see segments.go
 type S3 struct {
 	o      S3Options
 	core   *minio.Core // repeats

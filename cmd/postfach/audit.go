@@ -176,6 +176,8 @@ func (r logRow) what() string {
 
 type auditExport struct {
 	auditFilter
+	FromStorage bool `help:"From the segments in the storage instead of the catalog, which may be lost; their chain is checked." xor:"source"`
+	Lost        bool `help:"From the storage, what a restored backup did not know: the ends of the log's former lives." xor:"source"`
 	ordered
 }
 
@@ -188,6 +190,9 @@ func (c *auditExport) Run(e *env) error {
 	by, err := c.by(e)
 	if err != nil {
 		return err
+	}
+	if c.FromStorage || c.Lost {
+		return c.fromStorage(e, by)
 	}
 	a, err := e.open()
 	if err != nil {

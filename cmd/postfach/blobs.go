@@ -10,6 +10,7 @@ import (
 	"postfach/config"
 	"postfach/janitor"
 	"postfach/mailbox"
+	"postfach/segment"
 	"postfach/storage"
 )
 
@@ -17,6 +18,7 @@ import (
 type blobStore interface {
 	mailbox.Blobs
 	janitor.Storage
+	segment.Store
 	Verify(ctx context.Context, key mailbox.BlobKey) (sum [32]byte, size int64, err error)
 	StagingDir() string
 	Notes() []string

@@ -15,6 +15,7 @@ import (
 	"postfach/mailbox"
 	"postfach/notify"
 	"postfach/scan"
+	"postfach/segment"
 )
 
 // catalogStore is what commands and server need of a catalog.
@@ -24,6 +25,7 @@ type catalogStore interface {
 	notify.Store
 	notify.Desk
 	scan.ProbeMemory
+	segment.Catalog
 	Inquire(ctx context.Context, fn func(*catalog.Inquiry) error) error
 	Identity(ctx context.Context) (catalog.Identity, error)
 	Backup(ctx context.Context, path string) error

@@ -54,6 +54,10 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, started fun
 		return err
 	}
 	registerGauges(registry, a)
+	keepers, err := newKeepers(ctx, a, registry)
+	if err != nil {
+		return err
+	}
 	srv, err := server.New(server.Options{Listen: cfg.Listen, MetricsListen: cfg.MetricsListen, Cert: cfg.TLS.Cert, Key: cfg.TLS.Key,
 		Shutdown: cfg.Shutdown, Doors: doors, Metrics: registry, Started: started, Log: log,
 		Checks: []server.Check{
@@ -64,11 +68,12 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, started fun
 	if err != nil {
 		return err
 	}
-	return runAll(ctx, srv.Run, func(ctx context.Context) {
+	workers := append(keepers, func(ctx context.Context) {
 		if err := worker.Run(ctx); err != nil {
 			log.Error("notices", "err", err)
 		}
 	}, a.gate.Run, a.service.Run, a.janitor.Run, authenticator.Run)
+	return runAll(ctx, srv.Run, workers...)
 }
 
 // runAll runs the server until ctx ends, and the workers until the last
@@ -136,9 +141,10 @@ func newDoors(ctx context.Context, a *app) (http.Handler, *auth.Authenticator, e
 	return pages, authenticator, err
 }
 
-// registerGauges exposes what alarms look at (deploy/alerts.yaml).
-func registerGauges(r *prometheus.Registry, a *app) {
-	gauge := func(name, help string, read func(context.Context) (float64, error)) {
+// gaugesIn registers gauges that are read when they are asked for; -1 says that
+// they could not be.
+func gaugesIn(r *prometheus.Registry) func(name, help string, read func(context.Context) (float64, error)) {
+	return func(name, help string, read func(context.Context) (float64, error)) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 			ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 			defer cancel()
@@ -149,6 +155,11 @@ func registerGauges(r *prometheus.Registry, a *app) {
 			return v
 		}))
 	}
+}
+
+// registerGauges exposes what alarms look at (deploy/alerts.yaml).
+func registerGauges(r *prometheus.Registry, a *app) {
+	gauge := gaugesIn(r)
 	ready := func(ask func(context.Context) error) func(context.Context) (float64, error) {
 		return func(ctx context.Context) (float64, error) {
 			if ask(ctx) != nil {

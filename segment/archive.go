@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package segment
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+
+	"postfach/mailbox"
+)
+
+// Archive is what a storage holds of audit logs. After a restore of an older
+// backup there are two continuations of one log: the one that was lost, and the
+// one that goes on.
+type Archive struct {
+	// Chain is the log, oldest first: the continuation that was made last, and
+	// everything before it.
+	Chain []Header
+	// Lost are segments that do not belong to it: the ends of lives that ended
+	// with a restore, oldest first.
+	Lost []Header
+	// Faults say what is missing or was changed.
+	Faults []string
+
+	store Store
+}
+
+// Open reads all segments once and finds out how they hang together.
+func Open(ctx context.Context, store Store) (*Archive, error) {
+	a := &Archive{store: store}
+	var names []string
+	err := store.Segments(ctx, func(n string) error {
+		if _, _, ok := parseName(n); ok {
+			names = append(names, n)
+		} else if !strings.HasSuffix(n, detailSuffix) {
+			a.fault("%s is no segment", n)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	all := make(map[[32]byte]Header)
+	followed := make(map[[32]byte]bool)
+	for _, n := range names {
+		log, err := store.Segment(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		h, _, err := Decode(log, nil)
+		if err == nil && h.logName() != n {
+			err = fmt.Errorf("it says that it is %s", h.logName())
+		}
+		if err != nil {
+			a.fault("%s: %v", n, err)
+			continue
+		}
+		all[sha256.Sum256(log)] = h
+		followed[h.Previous] = true
+	}
+	a.hang(all, followed)
+	return a, nil
+}
+
+func (a *Archive) fault(format string, args ...any) {
+	a.Faults = append(a.Faults, fmt.Sprintf(format, args...))
+}
+
+// hang walks back from the end that was made last.
+func (a *Archive) hang(all map[[32]byte]Header, followed map[[32]byte]bool) {
+	var end [32]byte
+	for sum, h := range all {
+		if best, ok := all[end]; !followed[sum] && (!ok || h.Made.After(best.Made) || h.Made.Equal(best.Made) && h.Number > best.Number) {
+			end = sum
+		}
+	}
+	used := make(map[[32]byte]bool)
+	for at, next := end, int64(0); at != [32]byte{}; {
+		h, ok := all[at]
+		if !ok {
+			if at == end {
+				break // no segment at all
+			}
+			a.fault("the segment before %s is missing or was changed", name(a.Chain[len(a.Chain)-1].Life, next))
+			// What lies before it still tells most of the story.
+			at, ok = before(all, used, next)
+			if !ok {
+				break
+			}
+			h = all[at]
+		}
+		used[at] = true
+		a.Chain = append(a.Chain, h)
+		at, next = h.Previous, h.Number
+	}
+	slices.Reverse(a.Chain)
+	if len(a.Chain) > 0 && a.Chain[0].Number != 1 && len(a.Faults) == 0 {
+		a.fault("the log begins with segment %d", a.Chain[0].Number)
+	}
+	for sum, h := range all {
+		if !used[sum] {
+			a.Lost = append(a.Lost, h)
+		}
+	}
+	slices.SortFunc(a.Lost, func(x, y Header) int { return x.Made.Compare(y.Made) })
+}
+
+// before finds the latest unused segment below a number.
+func before(all map[[32]byte]Header, used map[[32]byte]bool, number int64) (at [32]byte, ok bool) {
+	var best Header
+	for sum, h := range all {
+		if !used[sum] && h.Number < number && (!ok || h.Number > best.Number || h.Number == best.Number && h.Made.After(best.Made)) {
+			at, best, ok = sum, h, true
+		}
+	}
+	return at, ok
+}
+
+// Records gives the records of segments, with details where they are still
+// there. A detail that is not the one that was shipped is told, and left out.
+func (a *Archive) Records(ctx context.Context, of []Header, fn func(Record) error) error {
+	last := int64(0)
+	for _, h := range of {
+		log, err := a.store.Segment(ctx, h.logName())
+		if err != nil {
+			return err
+		}
+		detail, err := a.store.Segment(ctx, h.detailName())
+		switch {
+		case err != nil && mailbox.KindOf(err) == mailbox.NotFound:
+			detail = nil // erased, as it may be
+		case err != nil:
+			return err
+		case sha256.Sum256(detail) != h.Detail:
+			a.fault("%s was changed", h.detailName())
+			detail = nil
+		}
+		_, records, err := Decode(log, detail)
+		if err != nil {
+			return fmt.Errorf("%s: %w", h.logName(), err)
+		}
+		for _, r := range records {
+			if r.Sequence <= last {
+				a.fault("%s repeats record %d", h.logName(), r.Sequence)
+				continue
+			}
+			last = r.Sequence
+			if err := fn(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
