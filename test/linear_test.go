@@ -15,7 +15,6 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"postfach/test/minio"
 	"postfach/test/world"
 )
 
@@ -82,11 +81,7 @@ type nodes []*world.World
 // linearNodes starts two nodes with a mailbox for each run.
 func linearNodes(t *testing.T, runs int) nodes {
 	t.Helper()
-	s, server := database.Get(t), minio.Start(t, minio.Options{})
-	spool := func() string { return "upload: {spool: " + t.TempDir() + "}" }
-	o := world.Options{Catalog: s.URL(s.Database(t)), Settings: spool(), Quiet: 5 * time.Second, AtMost: 20 * time.Second,
-		Storage: "s3://" + server.Bucket(t, false) + "/kasse?endpoint=" + server.Endpoint,
-		Env:     []string{"AWS_ACCESS_KEY_ID=" + server.AccessKey, "AWS_SECRET_ACCESS_KEY=" + server.SecretKey}}
+	o := world.Options{Quiet: 5 * time.Second, AtMost: 20 * time.Second}
 	o.Accounts = []world.Account{{Login: "bert", Role: "caseworker"}, {Login: "berta", Role: "caseworker"}}
 	for i := range runs {
 		o.Members = append(o.Members, world.Member{Number: fmt.Sprint(4000 + i), Name: fmt.Sprint("Stadt ", i)})
@@ -94,9 +89,8 @@ func linearNodes(t *testing.T, runs int) nodes {
 			o.Accounts = append(o.Accounts, world.Account{Login: fmt.Sprintf("clerk%d-%d", i, k), Role: "clerk", Member: fmt.Sprint(4000 + i)})
 		}
 	}
-	a := world.Start(t, o)
-	o.Scanner, o.Members, o.Accounts, o.Settings = a.Scanner, nil, nil, spool()
-	return nodes{a, world.Start(t, o)}
+	all, _, _ := bucketNodes(t, o)
+	return all
 }
 
 // prepare makes the clients of a mailbox. transport is between them and the nodes.
