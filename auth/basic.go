@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -29,11 +30,13 @@ type Options struct {
 	Secure    func(*http.Request) bool       // nil means IsSecure without proxies
 	Address   func(*http.Request) netip.Addr // nil means ClientAddress without proxies
 	Strangers Strangers                      // nil counts nothing
+	Provider  *Provider                      // whose access tokens are accepted; nil for none
 	Log       *slog.Logger                   // nil discards
 	Now       func() time.Time               // nil means time.Now
 }
 
-// Authenticator turns requests into actors by HTTP Basic (RFC 7617).
+// Authenticator turns requests into actors by HTTP Basic (RFC 7617) and, where
+// a provider is configured, by access tokens (RFC 6750).
 type Authenticator struct {
 	store   Store
 	o       Options
@@ -90,10 +93,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request) (mail
 	return p.Actor, err
 }
 
-// Program is who signed in by HTTP Basic.
+// Program is who signed in without a page.
 type Program struct {
-	Actor mailbox.Actor
-	App   AppPasswordID // 0: by the account's own password
+	Actor  mailbox.Actor
+	App    AppPasswordID // 0: by the account's own password, unless
+	Bearer bool          // by an access token
 }
 
 // Program is Authenticate, and says by what.
@@ -113,7 +117,7 @@ func (a *Authenticator) Program(ctx context.Context, r *http.Request) (Program, 
 	if e.app != 0 {
 		a.uses.note(e, a.o.Now())
 	}
-	return Program{Actor: a.actor(e, r), App: e.app}, nil
+	return Program{Actor: a.actor(e, r), App: e.app, Bearer: e.bearer != nil}, nil
 }
 
 // enter checks credentials for a door that asks for more than that they are
@@ -138,7 +142,7 @@ func (a *Authenticator) enter(ctx context.Context, header string, addr netip.Add
 
 // asProgram says whether the credentials are fit for WebDAV.
 func (e *verified) asProgram() error {
-	if e.app == 0 && e.cred.Account.NoDAVPassword {
+	if e.app == 0 && e.bearer == nil && e.cred.Account.NoDAVPassword {
 		return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonAppPassword)
 	}
 	return nil
@@ -147,8 +151,19 @@ func (e *verified) asProgram() error {
 // actor is who makes the request, at this moment.
 func (a *Authenticator) actor(e *verified, r *http.Request) mailbox.Actor {
 	actor := e.at(a.o.Now()).actor
-	actor.Via = mailbox.Via{Address: a.o.Address(r), UserAgent: userAgent(r)}
+	actor.Via = mailbox.Via{Address: a.o.Address(r), UserAgent: userAgent(r), Means: a.means(e)}
 	return actor
+}
+
+// means is by what somebody signed in, for the record.
+func (a *Authenticator) means(e *verified) string {
+	switch {
+	case e.bearer != nil:
+		return "bearer " + a.o.Provider.o.Issuer
+	case e.app != 0:
+		return "app password " + strconv.FormatInt(int64(e.app), 10)
+	}
+	return "password"
 }
 
 func errSignIn() error { return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonSignIn) }
@@ -187,14 +202,17 @@ func (a *Authenticator) renew(ctx context.Context, m mark, e *verified, epoch in
 		a.good.drop(m)
 		return nil, nil
 	}
-	fresh := &verified{cred: cred, app: e.app, epoch: epoch, until: e.until}
+	fresh := &verified{cred: cred, app: e.app, bearer: e.bearer, epoch: epoch, until: e.until}
 	a.good.put(m, fresh)
 	return fresh, nil
 }
 
 // holdsIn says whether what was verified is still valid.
 func (e *verified) holdsIn(c Credentials) bool {
-	if e.app == 0 {
+	switch {
+	case e.bearer != nil:
+		return e.bearer.about(c.Account)
+	case e.app == 0:
 		return c.Account.Password == e.cred.Account.Password
 	}
 	return slices.ContainsFunc(c.Apps, func(p AppPassword) bool { return p.ID == e.app && p.Valid() })
@@ -202,6 +220,9 @@ func (e *verified) holdsIn(c Credentials) bool {
 
 // signIn checks credentials that are not remembered.
 func (a *Authenticator) signIn(ctx context.Context, header string, m mark, addr netip.Addr) (*verified, error) {
+	if raw, ok := bearerToken(header); ok {
+		return a.byToken(ctx, raw, m, addr)
+	}
 	login, password, ok := parseBasic(header)
 	if !ok {
 		return nil, errSignIn()

@@ -56,12 +56,13 @@ func (m *marker) of(header string, from netip.Prefix) mark {
 
 // verified is a password that was right for these credentials.
 type verified struct {
-	cred  Credentials
-	app   AppPasswordID // 0: the account's own password
-	epoch int64         // of the store, from before cred was read
-	until time.Time
-	view  atomic.Pointer[view]
-	noted atomic.Int64 // last use of the app password, in Unix nanoseconds
+	cred   Credentials
+	app    AppPasswordID // 0: the account's own password, unless
+	bearer *token        // not nil: an access token
+	epoch  int64         // of the store, from before cred was read
+	until  time.Time
+	view   atomic.Pointer[view]
+	noted  atomic.Int64 // last use of the app password, in Unix nanoseconds
 }
 
 // wrong is a password that was refused. It is forgotten at any change of an

@@ -58,7 +58,7 @@ func (e *editor) record(op mailbox.Operation, a Account, change string) mailbox.
 		Person: e.by.Person, Account: a.ID, Operation: op, Result: "ok", RequestID: e.by.Via.RequestID,
 		Detail: mailbox.Detail{
 			Name: string(a.Login), Text: change, Order: e.by.Order, System: e.by.System,
-			Door: e.by.Via.Door, UserAgent: e.by.Via.UserAgent,
+			Door: e.by.Via.Door, UserAgent: e.by.Via.UserAgent, Means: e.by.Via.Means,
 		},
 	}
 	if r.Person == 0 {

@@ -174,10 +174,11 @@ func (a *Authenticator) FetchFlow(ctx context.Context, r *http.Request, token st
 }
 
 // AddAppPassword makes an app password for a program that signed in by the own
-// password. Kind Forbidden for one that has an app password already: a lost
-// one must not make others.
+// password. Kind Forbidden for one that has an app password already, since a
+// lost one must not make others, and for an access token, which would outlive
+// itself.
 func (a *Authenticator) AddAppPassword(ctx context.Context, r *http.Request, p Program) (string, error) {
-	if p.App != 0 {
+	if p.App != 0 || p.Bearer {
 		return "", mailbox.E(mailbox.Forbidden, mailbox.ReasonNotAllowed)
 	}
 	name := agentName(r)

@@ -43,6 +43,7 @@ type Config struct {
 	VersionsKeep VersionsKeep
 	Upload       Upload
 	Clients      Clients
+	OIDC         OIDC
 	Log          Log
 	Upkeep       Upkeep
 

@@ -83,7 +83,8 @@ func TestExampleDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	examples := []string{"tls", "  cert", "  key", "trusted_proxies", "names", "  member_number", "  ca", "  templates", "  spool", "  syslog"}
+	examples := []string{"tls", "  cert", "  key", "trusted_proxies", "names", "  member_number", "  ca", "  templates", "  spool", "  syslog",
+		"oidc", "  issuer", "  audiences", "  clients", "  login_claim", "  scope", "  algorithms", "  max_age", "  challenge"}
 	on := offKey.ReplaceAllFunc(text, func(m []byte) []byte {
 		key := strings.Replace(string(m), "#", "", 1)
 		if slices.Contains(examples, strings.TrimSuffix(key, ":")) {

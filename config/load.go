@@ -63,6 +63,7 @@ func (l *loader) load(text []byte) (Config, error) {
 	l.upload(top.sub("upload"))
 	l.clients(top.sub("clients"))
 	l.upkeep(top)
+	l.oidc(top)
 	l.log(top.sub("log"))
 	top.done()
 	if len(l.faults) > 0 {

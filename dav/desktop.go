@@ -119,6 +119,10 @@ func locateRemote(decoded string) site {
 	return site{area: hiddenArea, sync: true} // avatars, bulk, versions, trash bin …
 }
 
+// ForSyncClients says whether a request is for the part that sync clients use,
+// the only one where a 401 may offer them more than Basic (CLIENTS.md 1.4).
+func ForSyncClients(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, remoteRoot) }
+
 // asSyncClient narrows the request to what sync clients see, and gives it the
 // roots that Destination and If may name.
 func (q *request) asSyncClient(at site) error {

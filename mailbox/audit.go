@@ -79,6 +79,7 @@ type Detail struct {
 	Folder    bool   `json:"folder,omitempty"`
 	Name      string `json:"name,omitempty"` // of a member, person or account concerned
 	Door      string `json:"door,omitempty"`
+	Means     string `json:"means,omitempty"` // by what the account signed in, see Via
 	Address   string `json:"address,omitempty"`
 	UserAgent string `json:"user_agent,omitempty"`
 	Text      string `json:"text,omitempty"`     // a reason, a signature, before and after

@@ -204,7 +204,7 @@ func resultOf(err error) string {
 // record begins a record about what an actor did.
 func (s *Service) record(a *Actor, op Operation, result string) Record {
 	r := Record{Person: a.Person, Account: a.Account, Operation: op, Result: result, RequestID: a.Via.RequestID,
-		Detail: Detail{Door: a.Via.Door, UserAgent: a.Via.UserAgent, System: a.Via.System, Order: a.Via.Order}}
+		Detail: Detail{Door: a.Via.Door, Means: a.Via.Means, UserAgent: a.Via.UserAgent, System: a.Via.System, Order: a.Via.Order}}
 	if a.Via.Address.IsValid() {
 		r.Detail.Address = a.Via.Address.String()
 	}

@@ -205,6 +205,7 @@ type Actor struct {
 // Via says how a request came in, for the audit record.
 type Via struct {
 	Door      string // "dav", "web" or "cli"
+	Means     string // by what the account signed in: "password", "app password 7", "bearer ISSUER"; "" for a command
 	Address   netip.Addr
 	UserAgent string
 	RequestID string

@@ -24,6 +24,9 @@ const (
 	ReasonAppPassword  Reason = "app-password"       // programs need an app password
 	ReasonProgramsOnly Reason = "programs-only"      // an app password at a page
 	ReasonMachine      Reason = "machine"            // a machine account at a page
+	ReasonToken        Reason = "token"              // an access token that is not valid here
+	ReasonTokens       Reason = "tokens"             // too many forged ones
+	ReasonProvider     Reason = "provider"           // the OpenID provider cannot be asked
 	ReasonNoGrant      Reason = "no-grant"           // no grant in force, or none that touches files
 	ReasonNotFound     Reason = "not-found"          //
 	ReasonOtherSide    Reason = "other-side"         // arg: the to-authority folder; the constant 403
@@ -81,7 +84,7 @@ const (
 var Reasons = []Reason{
 	ReasonNameEncoding, ReasonNameDots, ReasonNameLong, ReasonNameControl, ReasonNameCharacter, ReasonNameTrailing,
 	ReasonNameReserved, ReasonPathLong, ReasonNameNumber, ReasonSignIn, ReasonPaused, ReasonInsecure,
-	ReasonOwnPassword, ReasonOneTimeOver, ReasonOneTimeUsed, ReasonAppPassword, ReasonProgramsOnly, ReasonMachine, ReasonNoGrant, ReasonNotFound,
+	ReasonOwnPassword, ReasonOneTimeOver, ReasonOneTimeUsed, ReasonAppPassword, ReasonProgramsOnly, ReasonMachine, ReasonToken, ReasonTokens, ReasonProvider, ReasonNoGrant, ReasonNotFound,
 	ReasonOtherSide, ReasonNotAllowed, ReasonNoReading, ReasonFixedFolder, ReasonBetween, ReasonFolderAsOne, ReasonClosed,
 	ReasonOwnWork, ReasonUnread, ReasonReleaseDoor, ReasonReturned, ReasonCopyRelease, ReasonExists, ReasonParent, ReasonTwin,
 	ReasonIsFolder, ReasonIsFile, ReasonIntoItself, ReasonLocked, ReasonLockToken, ReasonLockMany, ReasonCondition,

@@ -25,7 +25,9 @@ type Options struct {
 	Authority string // its name, in the title of pages and in the realm
 	Contact   string // telephone or address of the service, on every page (K25)
 	Help      string // path of the page that helps to connect, on every page; "" for none
-	Log       *slog.Logger
+	// Bearer says where a 401 offers access tokens; nil means nowhere.
+	Bearer func(*http.Request) bool
+	Log    *slog.Logger
 }
 
 // Writer answers failures. It is safe for concurrent use.
@@ -110,7 +112,7 @@ func (p *Writer) Fail(w http.ResponseWriter, r *http.Request, lang string, err e
 		h.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
 	}
 	if code == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", p.Challenge())
+		h["Www-Authenticate"] = p.Challenges(r, err)
 	}
 	// Both desktop clients read this header as UTF-8 (QString::fromUtf8); RFC
 	// 9110 section 5.5 lets such bytes pass as obs-text.
@@ -131,9 +133,20 @@ func (p *Writer) Fail(w http.ResponseWriter, r *http.Request, lang string, err e
 	}
 }
 
-// Challenge is what a 401 says in WWW-Authenticate (RFC 7617): Basic and nothing
-// else, since a sync client that reads "Bearer" gives up Basic (CLIENTS.md 1.4).
-func (p *Writer) Challenge() string { return `Basic realm="` + p.realm + `", charset="UTF-8"` }
+// Challenges is what a 401 says in WWW-Authenticate: Basic (RFC 7617) before
+// anything else, since most clients know nothing more. Bearer (RFC 6750) is
+// offered only where it is wanted, as ownCloud's desktop gives up Basic as soon
+// as it reads of it, and to whoever came with a token.
+func (p *Writer) Challenges(r *http.Request, err error) []string {
+	all := []string{`Basic realm="` + p.realm + `", charset="UTF-8"`}
+	if e, ok := errors.AsType[*mailbox.Error](err); ok && e.Reason == mailbox.ReasonToken {
+		return append(all, `Bearer realm="`+p.realm+`", error="invalid_token"`)
+	}
+	if p.o.Bearer != nil && p.o.Bearer(r) {
+		all = append(all, `Bearer realm="`+p.realm+`"`)
+	}
+	return all
+}
 
 // clearEntity removes what a handler may have said about a body that is not
 // going to be sent.

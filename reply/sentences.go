@@ -144,6 +144,15 @@ var sentences = map[mailbox.Reason]pair{
 	mailbox.ReasonMachine: {
 		"Dieses Konto ist für Programme eingerichtet und kann sich nicht im Browser anmelden.",
 		"This account is set up for programs and cannot sign in by browser."},
+	mailbox.ReasonToken: {
+		"Die Anmeldung über Ihren Anmeldedienst gilt hier nicht oder nicht mehr. Bitte melden Sie sich in Ihrem Programm noch einmal an.",
+		"The sign-in by your sign-in service is not valid here, or no longer. Please sign in again in your program."},
+	mailbox.ReasonTokens: {
+		"Die Anmeldung über den Anmeldedienst ist nach vielen falschen Versuchen kurz angehalten. Bitte versuchen Sie es gleich noch einmal.",
+		"Signing in by the sign-in service is paused after many wrong attempts. Please try again in a moment."},
+	mailbox.ReasonProvider: {
+		"Der Anmeldedienst ist zurzeit nicht erreichbar. Bitte versuchen Sie es später noch einmal oder melden Sie sich mit Ihrem Kennwort oder einem Gerätepasswort an.",
+		"The sign-in service cannot be reached at present. Please try again later, or sign in with your password or an app password."},
 	mailbox.ReasonPaused: {
 		"Die Anmeldung mit Kennwort ist nach mehreren falschen Versuchen kurz angehalten. Bitte versuchen Sie es später noch einmal.",
 		"Signing in with a password is paused after several wrong attempts. Please try again later."},

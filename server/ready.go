@@ -18,6 +18,7 @@ type readiness struct {
 	mu     sync.Mutex
 	asked  time.Time
 	state  map[string]string // part → "" or what is wrong
+	short  bool              // a part that counts is not ready
 	closed bool
 }
 
@@ -29,27 +30,24 @@ func (r *readiness) look(ctx context.Context) map[string]string {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
-	state := make(map[string]string, len(r.checks))
+	state, short := make(map[string]string, len(r.checks)), false
 	for _, c := range r.checks {
 		state[c.Name] = ""
 		if err := c.Ask(ctx); err != nil {
 			state[c.Name] = err.Error()
+			short = short || !c.Beside
 		}
 	}
-	r.state, r.asked = state, time.Now()
+	r.state, r.short, r.asked = state, short, time.Now()
 	return state
 }
 
 // ok says whether uploads are taken.
 func (r *readiness) ok(ctx context.Context) bool {
-	for _, wrong := range r.look(ctx) {
-		if wrong != "" {
-			return false
-		}
-	}
+	r.look(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.closed
+	return !r.short && !r.closed
 }
 
 func (r *readiness) close() {

@@ -39,6 +39,9 @@ type Options struct {
 type Check struct {
 	Name string
 	Ask  func(context.Context) error
+	// Beside says that uploads go on without this part: it is told and does not
+	// count.
+	Beside bool
 }
 
 // Server is a process's listeners.

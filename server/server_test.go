@@ -173,7 +173,7 @@ func TestReadiness(t *testing.T) {
 	wrong := map[string]error{"catalog": nil, "scanner": nil}
 	r := &readiness{}
 	for name := range wrong {
-		r.checks = append(r.checks, Check{name, func(context.Context) error { return wrong[name] }})
+		r.checks = append(r.checks, Check{Name: name, Ask: func(context.Context) error { return wrong[name] }})
 	}
 	ask := func() bool {
 		r.state = nil // it asks at most once a second
@@ -187,13 +187,17 @@ func TestReadiness(t *testing.T) {
 		t.Error("green without a scanner")
 	}
 	wrong["scanner"] = nil
+	r.checks = append(r.checks, Check{Name: "oidc", Ask: func(context.Context) error { return errors.New("away") }, Beside: true})
+	if !ask() || r.state["oidc"] == "" {
+		t.Errorf("a part that uploads do not need: %v", r.state)
+	}
 	r.close()
 	if ask() {
 		t.Error("green at the end")
 	}
 
 	address, _ := serve(t, Options{Doors: http.NotFoundHandler(),
-		Checks: []Check{{"scanner", func(context.Context) error { return errors.New("secret detail") }}}})
+		Checks: []Check{{Name: "scanner", Ask: func(context.Context) error { return errors.New("secret detail") }}}})
 	resp, err := http.Get("http://" + address + "/readyz?verbose")
 	if err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func (h *Handler) ocsFail(w http.ResponseWriter, r *http.Request, lang string, e
 		code, text = http.StatusForbidden, refused.In(lang)
 	}
 	if code == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", h.reply.Challenge())
+		w.Header()["Www-Authenticate"] = h.reply.Challenges(r, err)
 	}
 	if ours, ok := errors.AsType[*mailbox.Error](err); ok && ours.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(ours.RetryAfter.Seconds())))

@@ -9,6 +9,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -37,8 +38,14 @@ type Access interface {
 
 var _ Access = (*auth.Authenticator)(nil)
 
+// Provider is the OpenID provider that programs may sign in by.
+type Provider interface {
+	Metadata() (map[string]json.RawMessage, error)
+}
+
 // Options of a Handler.
 type Options struct {
+	Provider Provider       // nil for none
 	URL      string         // public base without a slash at its end
 	Upload   string         // name of the folder that members upload into, for the help page
 	MaxSize  int64          // largest file, in bytes, for the help page; 0 says nothing about it
@@ -83,6 +90,7 @@ const (
 	pathFlow     = "/index.php/login/v2"
 	pathFlowPoll = "/index.php/login/v2/poll"
 	pathFlowPage = "/index.php/login/v2/flow/"
+	pathProvider = "/.well-known/openid-configuration"
 	pathGetApp   = "/ocs/v2.php/core/getapppassword"
 	pathApp      = "/ocs/v2.php/core/apppassword"
 )
@@ -104,6 +112,7 @@ var routes = map[string]route{
 }
 
 var (
+	providerRoute = route{"GET": (*Handler).provider}
 	mailboxRoute  = route{"GET": (*Handler).mailboxPage}
 	flowPageRoute = route{"GET": (*Handler).flowPage, "POST": (*Handler).allow}
 )
@@ -112,6 +121,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	to, ok := routes[path]
 	switch {
+	case path == pathProvider && h.o.Provider != nil:
+		to = providerRoute
 	case ok:
 	case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		w.Header().Set("Location", "/dav/")

@@ -70,6 +70,7 @@ func (c *checkCmd) Run(e *env) error {
 	a := &app{cfg: cfg, log: quiet}
 	defer a.closeParts()
 	all = append(all, a.checkCatalog(e.ctx), a.checkStorage(e.ctx), a.checkScanner(e.ctx), a.checkRelay(e.ctx))
+	all = append(all, checkProvider(e.ctx, cfg)...)
 	return c.tell(e, all)
 }
 

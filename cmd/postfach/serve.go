@@ -49,7 +49,11 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, started fun
 			log.Error("telling that the signatures grow old", "err", err)
 		}
 	}
-	doors, authenticator, err := newDoors(ctx, a)
+	provider, err := newProvider(cfg, log)
+	if err != nil {
+		return err
+	}
+	doors, authenticator, err := newDoors(ctx, a, provider)
 	if err != nil {
 		return err
 	}
@@ -58,13 +62,18 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, started fun
 	if err != nil {
 		return err
 	}
+	checks := []server.Check{
+		{Name: "catalog", Ask: a.catalog.Ready},
+		{Name: "storage", Ask: a.blobs.Ready},
+		{Name: "scanner", Ask: func(context.Context) error { return a.gate.Ready() }},
+	}
+	if provider != nil {
+		checks = append(checks, registerProvider(registry, provider))
+		keepers = append(keepers, provider.Run)
+	}
 	srv, err := server.New(server.Options{Listen: cfg.Listen, MetricsListen: cfg.MetricsListen, Cert: cfg.TLS.Cert, Key: cfg.TLS.Key,
 		Shutdown: cfg.Shutdown, Doors: doors, Metrics: registry, Started: started, Log: log,
-		Checks: []server.Check{
-			{Name: "catalog", Ask: a.catalog.Ready},
-			{Name: "storage", Ask: a.blobs.Ready},
-			{Name: "scanner", Ask: func(context.Context) error { return a.gate.Ready() }},
-		}})
+		Checks: checks})
 	if err != nil {
 		return err
 	}
@@ -111,18 +120,18 @@ func newWorker(cfg config.Config, a *app, registry *prometheus.Registry) (*notif
 }
 
 // newDoors are the WebDAV door, the browser's, and the sign-in before both.
-func newDoors(ctx context.Context, a *app) (http.Handler, *auth.Authenticator, error) {
+func newDoors(ctx context.Context, a *app, p *auth.Provider) (http.Handler, *auth.Authenticator, error) {
 	cfg := a.cfg
 	authenticator, err := auth.New(ctx, a.catalog, auth.Options{
 		Secure:    func(r *http.Request) bool { return auth.IsSecure(r, cfg.TrustedProxies) },
 		Address:   func(r *http.Request) netip.Addr { return auth.ClientAddress(r, cfg.TrustedProxies) },
-		Strangers: a.service, Log: a.log,
+		Strangers: a.service, Provider: p, Log: a.log,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	replies := reply.New(reply.Options{Language: cfg.Authority.Language, Authority: cfg.Authority.Name,
-		Contact: cfg.Authority.ServiceContact, Help: web.HelpPath, Log: a.log})
+		Contact: cfg.Authority.ServiceContact, Help: web.HelpPath, Bearer: bearerOffer(cfg), Log: a.log})
 	public, err := url.Parse(cfg.URL)
 	if err != nil {
 		return nil, nil, err
@@ -136,8 +145,12 @@ func newDoors(ctx context.Context, a *app) (http.Handler, *auth.Authenticator, e
 		Clients: dav.Clients{Product: cfg.Clients.Product, Version: cfg.Clients.Version,
 			Instance: known.Instance, Fingerprint: known.Fingerprint},
 		RequestID: func(r *http.Request) string { return r.Header.Get("X-Request-Id") }, Log: a.log})
-	pages, err := web.New(door, authenticator, replies, web.Options{URL: cfg.URL, Timezone: cfg.Authority.Timezone, Log: a.log,
-		Upload: cfg.Folders.ToAuthority, MaxSize: cfg.Scan.MaxSize})
+	o := web.Options{URL: cfg.URL, Timezone: cfg.Authority.Timezone, Log: a.log,
+		Upload: cfg.Folders.ToAuthority, MaxSize: cfg.Scan.MaxSize}
+	if p != nil {
+		o.Provider = p
+	}
+	pages, err := web.New(door, authenticator, replies, o)
 	return pages, authenticator, err
 }
 

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"postfach/mailbox"
+)
+
+// bearerFor bounds how long a verified token is not verified again. It is
+// never longer than the token is valid.
+const bearerFor = 5 * time.Minute
+
+// IsBearer says whether a request carries an access token (RFC 6750 section
+// 2.1), fit or not.
+func IsBearer(r *http.Request) bool {
+	_, ok := bearerToken(r.Header.Get("Authorization"))
+	return ok
+}
+
+func bearerToken(header string) (string, bool) {
+	scheme, rest, _ := strings.Cut(header, " ")
+	return strings.TrimSpace(rest), strings.EqualFold(scheme, "Bearer")
+}
+
+// byToken signs in by an access token of the configured provider. Accounts are
+// never made by it.
+func (a *Authenticator) byToken(ctx context.Context, raw string, m mark, addr netip.Addr) (*verified, error) {
+	p := a.o.Provider
+	if p == nil || raw == "" {
+		return nil, errToken()
+	}
+	from := network(addr)
+	if wait := p.wrong.spent(from); wait > 0 {
+		return nil, &mailbox.Error{Kind: mailbox.Paused, Reason: mailbox.ReasonTokens, RetryAfter: wait.Round(time.Second) + time.Second}
+	}
+	t, err := p.verify(ctx, raw)
+	if fault, ok := errors.AsType[*tokenFault](err); ok {
+		if fault.forged {
+			p.wrong.count(from)
+		}
+		a.o.Log.InfoContext(ctx, "access token refused", "address", addr.String(), "why", shortened(fault.Error()))
+		return nil, errToken()
+	}
+	if err != nil {
+		return nil, err
+	}
+	epoch, err := a.epoch.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cred, err := a.accountOf(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	now := a.o.Now()
+	e := &verified{cred: cred, epoch: epoch, bearer: &t, until: now.Add(bearerFor)}
+	if t.expires.Before(e.until) {
+		e.until = t.expires
+	}
+	if !cred.admits(e.at(now), addr) {
+		a.o.Log.InfoContext(ctx, "access token refused", "address", addr.String(), "account", int64(cred.Account.ID), "why", "the account may not sign in")
+		return nil, errToken()
+	}
+	a.good.put(m, e)
+	return e, nil
+}
+
+// accountOf finds the account that a token is about.
+func (a *Authenticator) accountOf(ctx context.Context, t token) (Credentials, error) {
+	if t.login == "" {
+		return Credentials{}, errToken()
+	}
+	c, err := a.store.Credentials(ctx, Login(t.login).Key())
+	if err == nil && !t.about(c.Account) {
+		return c, errToken()
+	}
+	if err != nil && mailbox.KindOf(err) == mailbox.NotFound {
+		return c, errToken()
+	}
+	if err != nil {
+		return c, storeError(err)
+	}
+	return c, nil
+}
+
+// about says whether the token belongs to the account as it is now.
+func (t *token) about(a Account) bool {
+	return t.login != "" && Login(t.login).Key() == a.Login.Key()
+}
+
+// shortened keeps what a stranger wrote from filling the log.
+func shortened(s string) string { return strings.ToValidUTF8(s[:min(len(s), 200)], "") }
+
+func errToken() error { return mailbox.E(mailbox.Unauthenticated, mailbox.ReasonToken) }
