@@ -92,7 +92,7 @@ func (s *Sender) Open(ctx context.Context) (*Session, error) {
 	dialer := net.Dialer{}
 	raw, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(s.relay.Host, strconv.Itoa(s.relay.Port)))
 	if err != nil {
-		return nil, relayError(err)
+		return nil, awayError(err)
 	}
 	conn := &boundedConn{Conn: raw, left: maxReplies}
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
@@ -102,7 +102,7 @@ func (s *Sender) Open(ctx context.Context) (*Session, error) {
 	}
 	if err != nil {
 		raw.Close()
-		return nil, relayError(because(ctx, err))
+		return nil, awayError(because(ctx, err))
 	}
 	client.CommandTimeout, client.SubmissionTimeout = s.relay.Command, s.relay.Submit
 	return &Session{conn: conn, client: client}, nil

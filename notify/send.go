@@ -171,7 +171,14 @@ func (w *Worker) failed(ctx context.Context, n Notice, cause *SendError) error {
 	f := Failure{Reply: cause.Reply(), Permanent: cause.Permanent || n.Age >= w.o.GiveUp}
 	if !f.Permanent {
 		w.o.Count("retried")
-		f.RetryIn = pauseAfter(n.Attempts, w.o.Retry)
+		switch {
+		case cause.Away: // sendLoop's pauses spare the relay
+			f.RetryIn = min(w.o.Poll, w.o.Retry)
+		case cause.Relay: // soon, but not for ever: it may be this mail that it breaks on
+			f.RetryIn = pauseAfter(n.Attempts, w.o.Retry/relaySooner)
+		default:
+			f.RetryIn = pauseAfter(n.Attempts, w.o.Retry)
+		}
 		return w.record(ctx, func(ctx context.Context) error { return w.store.Failed(ctx, n.ID, f) })
 	}
 	w.o.Count("failed")

@@ -11,6 +11,7 @@ import (
 // SendError says why a mail was not accepted.
 type SendError struct {
 	Relay     bool // the relay itself is at fault or away; other mails would fare alike
+	Away      bool // it was not even reached, so no mail is to blame; Relay too
 	Permanent bool // trying this mail again would not help
 	Err       error
 }
@@ -22,6 +23,8 @@ func (e *SendError) Unwrap() error { return e.Err }
 func (e *SendError) Reply() string { return printable(e.Err.Error(), MaxReply) }
 
 func relayError(err error) *SendError { return &SendError{Relay: true, Err: err} }
+
+func awayError(err error) *SendError { return &SendError{Relay: true, Away: true, Err: err} }
 
 // stage of the conversation in which a reply came.
 type stage int

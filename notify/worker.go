@@ -34,10 +34,11 @@ type Options struct {
 }
 
 const (
-	backlogLimit = 20_000    // deliveries and alerts read at once
-	formChunk    = 100       // notices written in one transaction
-	longestPause = time.Hour // between two attempts of one notice
-	relayPause   = time.Minute
+	backlogLimit = 20_000           // deliveries and alerts read at once
+	formChunk    = 100              // notices written in one transaction
+	longestPause = time.Hour        // between two attempts of one notice
+	relayPause   = 15 * time.Second // between two tries of a relay that is away
+	relaySooner  = 12               // how much sooner than a refused mail one is tried whose connection broke
 )
 
 // Worker turns deliveries into notices and notices into mails. Any number of

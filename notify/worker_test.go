@@ -352,3 +352,22 @@ func TestOldSignatures(t *testing.T) {
 	h.act()
 	h.want("op@example.org: Kasse: Virensignaturen veralten", "op@example.org: Kasse: Virensignaturen veralten")
 }
+
+// A relay that was away for hours has the mails within seconds of its return:
+// they did nothing to be punished for (P68).
+func TestRelayReturns(t *testing.T) {
+	var down atomic.Bool
+	down.Store(true)
+	h := newHouse(t, mailcatcher.Options{Behave: func(mailcatcher.Event) mailcatcher.Answer {
+		return mailcatcher.Answer{Drop: down.Load()}
+	}}, notify.Options{})
+	m := h.member("0815")
+	h.account("anna", "", clerk(m))
+	h.put(m, mailbox.Root, "Liste", 1)
+	h.pass(5 * time.Hour)
+	h.want()
+	down.Store(false)
+	h.pass(15 * time.Second)
+	h.want("anna@example.org" + newDocuments)
+	h.settled()
+}
