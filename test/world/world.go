@@ -38,7 +38,9 @@ type Options struct {
 	Storage  string        // "" means a folder in Data
 	Settings string        // further top-level lines of the configuration
 	Clamd    scantest.Options
-	Scanner  *scantest.Clamd // an existing one; nil starts one
+	Scanner  *scantest.Clamd          // an existing one; nil starts one
+	Gate     string                   // address of the scanner in the configuration; "" means Scanner's
+	Relay    func(smtp string) string // what stands there for the SMTP server's HOST:PORT; nil for that itself
 	Accounts []Account
 	Members  []Member
 	Stopped  bool     // do not start the server yet
@@ -106,6 +108,10 @@ func or[T comparable](v, alt T) T {
 }
 
 func (w *World) configuration(o Options, listen, metrics string) string {
+	smtp := w.smtp
+	if o.Relay != nil {
+		smtp = o.Relay(smtp)
+	}
 	return fmt.Sprintf(`listen: %s
 metrics_listen: %s
 url: %s
@@ -116,7 +122,8 @@ scan: {clamd: "%s", max_size: %s, signatures_max_age: off}
 notify: {smtp: "smtp://%s?tls=none", from: postfach@kasse.example, quiet: %s, at_most: %s, staff_address: team@kasse.example}
 release: %s
 %s
-`, listen, metrics, w.URL, or(o.Catalog, "sqlite:"+w.Data+"/catalog.db"), or(o.Storage, "dir:"+w.Data+"/blobs"), w.Scanner.Address, or(o.MaxSize, "32MiB"), w.smtp,
+`, listen, metrics, w.URL, or(o.Catalog, "sqlite:"+w.Data+"/catalog.db"), or(o.Storage, "dir:"+w.Data+"/blobs"),
+		or(o.Gate, w.Scanner.Address), or(o.MaxSize, "32MiB"), smtp,
 		or(o.Quiet, time.Second), or(o.AtMost, 5*time.Second), or(o.Release, "single"), o.Settings)
 }
 
