@@ -223,7 +223,7 @@ func BenchmarkListing(b *testing.B) {
 			n := 0
 			err := s.View(context.Background(), func(r mailbox.Reader) error {
 				for after := ""; ; {
-					page, err := r.Children(folder.ID, after, 1000)
+					page, err := r.Children(folder.ID, after, 1000, nil)
 					if n += len(page); err != nil || len(page) < 1000 {
 						return err
 					}
@@ -257,7 +257,7 @@ func BenchmarkChildren(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				err := s.View(context.Background(), func(r mailbox.Reader) error {
-					page, err := r.Children(folder.ID, "", n)
+					page, err := r.Children(folder.ID, "", n, nil)
 					if len(page) != n {
 						b.Fatal(len(page))
 					}

@@ -83,8 +83,8 @@ func (r *reader) entry(sql, what string, id any, args ...any) (e mailbox.Entry, 
 	return e, err
 }
 
-func (r *reader) entries(sql string, room int, args ...any) ([]mailbox.Entry, error) {
-	all := make([]mailbox.Entry, 0, room)
+func (r *reader) entries(sql string, into []mailbox.Entry, args ...any) ([]mailbox.Entry, error) {
+	all := into[:0]
 	err := r.each(sql, func(row tuple) error {
 		all = append(all, scanEntry(row, 0))
 		return nil
@@ -103,8 +103,8 @@ func (r *reader) Child(parent mailbox.EntryID, key string) (mailbox.Entry, error
 }
 
 // Children pages through what is in view in a folder.
-func (r *reader) Children(parent mailbox.EntryID, after string, limit int) ([]mailbox.Entry, error) {
-	return r.entries(selectChildren, min(limit, 64), int64(parent), after, int64(limit))
+func (r *reader) Children(parent mailbox.EntryID, after string, limit int, into []mailbox.Entry) ([]mailbox.Entry, error) {
+	return r.entries(selectChildren, into, int64(parent), after, int64(limit))
 }
 
 // DropFolder finds a data centre's own folder.
@@ -114,7 +114,7 @@ func (r *reader) DropFolder(m mailbox.MemberID, account mailbox.AccountID) (mail
 
 // Subtree gives what is in view below top, parents first.
 func (r *reader) Subtree(top mailbox.EntryID, limit int) ([]mailbox.Entry, error) {
-	return r.entries(selectSubtree, 0, int64(top), int64(limit))
+	return r.entries(selectSubtree, nil, int64(top), int64(limit))
 }
 
 // entryValues are the arguments $2 to $19 of updateEntry, $2 to $19 of

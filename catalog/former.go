@@ -34,7 +34,7 @@ func (t *tx) LeaveName(e mailbox.Entry) error {
 
 // Former gives the entries that last bore a name in a folder.
 func (r *reader) Former(parent mailbox.EntryID, key string, since time.Time) ([]mailbox.Entry, error) {
-	return r.entries(selectFormer, 0, int64(parent), key, since)
+	return r.entries(selectFormer, nil, int64(parent), key, since)
 }
 
 // ReplacedBy finds the entry that names id as the one it replaced.

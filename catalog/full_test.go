@@ -48,7 +48,7 @@ func TestFullDisk(t *testing.T) {
 		wantKind(t, large(), mailbox.Unavailable)
 	}
 	must(t, s.View(t.Context(), func(r mailbox.Reader) error {
-		below, err := r.Children(m.Folders[mailbox.ToAuthority], "", 10)
+		below, err := r.Children(m.Folders[mailbox.ToAuthority], "", 10, nil)
 		if len(below) != 0 {
 			t.Errorf("half written: %v", below)
 		}

@@ -62,7 +62,7 @@ func (q *Inquiry) EachEntry(m mailbox.MemberID, fn func(mailbox.Entry) error) er
 // Removed gives what was taken out of view in a mailbox, the latest first. What
 // went with its folder is not listed apart.
 func (q *Inquiry) Removed(m mailbox.MemberID) ([]mailbox.Entry, error) {
-	return q.entries(selectRemoved, 0, int64(m))
+	return q.entries(selectRemoved, nil, int64(m))
 }
 
 // EachVersion gives every version in the order of their storing; member 0

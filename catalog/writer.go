@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,10 +30,13 @@ type job struct {
 	err   error // of fn, until the transaction ends
 }
 
-// writer is the only goroutine that writes. It takes the changes that wait,
-// runs them in one transaction, each in a savepoint of its own, and answers all
-// after one commit, so that many changes share one fsync.
+// writer is the only connection that writes. Whoever holds it takes the changes
+// that wait, runs them in one transaction, each in a savepoint of its own, and
+// answers all after one commit, so that many changes share one fsync. Where
+// nobody holds it, the caller of a change does: two goroutine switches less, a
+// third of the time of a small change. Else a goroutine of its own does.
 type writer struct {
+	held sync.Mutex // guards conn and what follows but the atomics
 	conn *sqlite.Conn
 	o    Options
 	done chan struct{}
@@ -74,6 +78,9 @@ func (s *SQLite) write(ctx context.Context, _ hold, fn func(*tx) error) error {
 // has begun takes it back; afterwards the outcome is waited for.
 func (s *SQLite) writeOnce(ctx context.Context, fn func(*tx) error) error {
 	j := &job{ctx: ctx, fn: fn, done: make(chan error, 1)}
+	if ran, err := s.inPlace(j); ran || err != nil {
+		return err
+	}
 	if err := s.enqueue(ctx, j); err != nil {
 		return err
 	}
@@ -86,6 +93,23 @@ func (s *SQLite) writeOnce(ctx context.Context, fn func(*tx) error) error {
 		}
 		return <-j.done
 	}
+}
+
+// inPlace runs the change in the caller's goroutine if the writer is free and
+// nothing waits for it.
+func (s *SQLite) inPlace(j *job) (ran bool, err error) {
+	s.closing.RLock()
+	defer s.closing.RUnlock()
+	if s.closed {
+		return false, errClosed
+	}
+	w := s.writer
+	if len(s.jobs) > 0 || !w.held.TryLock() {
+		return false, nil
+	}
+	defer w.held.Unlock()
+	w.batch(j, s.jobs)
+	return true, <-j.done
 }
 
 func (s *SQLite) enqueue(ctx context.Context, j *job) error {
@@ -105,7 +129,9 @@ func (s *SQLite) enqueue(ctx context.Context, j *job) error {
 func (w *writer) run(jobs <-chan *job) {
 	defer close(w.done)
 	for j := range jobs {
+		w.held.Lock()
 		w.batch(j, jobs)
+		w.held.Unlock()
 	}
 }
 

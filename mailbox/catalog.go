@@ -84,8 +84,8 @@ type Reader interface {
 	// Child finds the entry in view whose NameKey is key.
 	Child(parent EntryID, key string) (Entry, error)
 	// Children pages through the entries in view by name key, after the given
-	// one, at most limit.
-	Children(parent EntryID, after string, limit int) ([]Entry, error)
+	// one, at most limit. The result lies in into where that has room.
+	Children(parent EntryID, after string, limit int, into []Entry) ([]Entry, error)
 	// DropFolder finds a data centre's own folder in view in an_KVBbg.
 	DropFolder(m MemberID, account AccountID) (Entry, error)
 	// Subtree gives the entries in view below top, without it, parents first, at

@@ -76,7 +76,7 @@ func (s *Service) hashDrop(r Reader, t *spot, h hash.Hash) error {
 	}
 	after := ""
 	for {
-		entries, err := r.Children(e.ID, after, pageSize)
+		entries, err := r.Children(e.ID, after, pageSize, nil)
 		if err != nil {
 			return err
 		}

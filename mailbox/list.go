@@ -2,12 +2,37 @@
 
 package mailbox
 
-import "context"
+import (
+	"context"
+	"sync"
+)
 
-// page is a part of a folder's listing.
+// page is a part of a folder's listing. Its memory serves one page after the
+// other: a listing allocates per folder, not per entry.
 type page struct {
-	nodes []Node
-	after string // the name key to go on from; "" when nothing follows
+	entries []Entry
+	nodes   []Node
+	used    int    // the most that entries or nodes have held
+	limit   int    // entries to ask for
+	after   string // the name key to go on from; "" when nothing follows
+}
+
+// pages is a pool of them.
+type pages struct{ pool sync.Pool }
+
+func (ps *pages) get() *page {
+	p, ok := ps.pool.Get().(*page)
+	if !ok {
+		p = &page{entries: make([]Entry, 0, 16), nodes: make([]Node, 0, 16)}
+	}
+	p.limit, p.used = firstPage, 0
+	return p
+}
+
+func (ps *pages) put(p *page) {
+	clear(p.entries[:min(p.used, cap(p.entries))]) // nobody's names stay in a pool
+	clear(p.nodes[:min(p.used, cap(p.nodes))])
+	ps.pool.Put(p)
 }
 
 // List gives the node at a path, then what stands in it if it is a folder, each
@@ -19,7 +44,8 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, w Want, yield func(
 	}
 	var t spot
 	var self Node
-	var part page
+	part := s.pages.get()
+	defer s.pages.put(part)
 	err := s.catalog.View(ctx, func(r Reader) (err error) {
 		if t, err = s.toRead(r, &a, p); err != nil {
 			return err
@@ -27,8 +53,8 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, w Want, yield func(
 		if self, err = s.node(r, &t, w); err != nil || !self.Folder {
 			return err
 		}
-		part, err = s.page(r, &t, w, "")
-		return err
+		part.after = ""
+		return s.page(r, &t, w, part)
 	})
 	if err != nil {
 		return err
@@ -46,9 +72,11 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, w Want, yield func(
 		if part.after == "" {
 			return nil
 		}
-		err := s.catalog.View(ctx, func(r Reader) (err error) {
-			part, err = s.page(r, &t, w, part.after)
-			return err
+		part.limit = pageSize
+		after := part.after
+		err := s.catalog.View(ctx, func(r Reader) error {
+			part.after = after
+			return s.page(r, &t, w, part)
 		})
 		if err != nil {
 			return err
@@ -56,30 +84,31 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, w Want, yield func(
 	}
 }
 
-// page brings the next children of the folder at t.
-func (s *Service) page(r Reader, t *spot, w Want, after string) (page, error) {
+// page brings the next children of the folder at t: those after p.after.
+func (s *Service) page(r Reader, t *spot, w Want, p *page) (err error) {
+	after := p.after
+	p.after, p.nodes = "", p.nodes[:0]
+	defer func() { p.used = max(p.used, len(p.nodes), len(p.entries)) }()
 	if t.virtual {
-		nodes, err := s.mailboxes(r, t, w)
-		return page{nodes: nodes}, err
+		p.nodes, err = s.mailboxes(r, t, w)
+		return err
 	}
 	folder := t.entry()
 	if t.side == MemberSide && folder.Place == Outbox || t.noDrop {
-		return page{}, nil
+		return nil
 	}
 	if t.onlyDatacentre() && folder.ID == t.member.Folders[Root] {
-		return s.onlyDrop(r, t, w)
+		return s.onlyDrop(r, t, w, p)
 	}
-	entries, err := r.Children(folder.ID, after, pageSize)
-	if err != nil {
-		return page{}, err
+	if p.entries, err = r.Children(folder.ID, after, p.limit, p.entries); err != nil {
+		return err
 	}
-	p := page{nodes: make([]Node, 0, len(entries))}
-	if len(entries) == pageSize {
-		p.after = NameKey(entries[len(entries)-1].Name)
+	if n := len(p.entries); n == p.limit {
+		p.after = NameKey(p.entries[n-1].Name)
 	}
 	atRoot := folder.ID == t.member.Folders[Root]
-	for i := range entries {
-		e := &entries[i]
+	for i := range p.entries {
+		e := &p.entries[i]
 		fixed := atRoot && isFixed(t.member, e.ID)
 		if !fixed && !t.sees(e) {
 			continue
@@ -90,7 +119,7 @@ func (s *Service) page(r Reader, t *spot, w Want, after string) (page, error) {
 			n.Fixed, n.Name = true, s.o.Folders.Of(e.Place)
 		}
 		if err := s.extras(r, t, &n, w); err != nil {
-			return page{}, err
+			return err
 		}
 		p.nodes = append(p.nodes, n)
 	}
@@ -100,7 +129,7 @@ func (s *Service) page(r Reader, t *spot, w Want, after string) (page, error) {
 	if w.Props && err == nil {
 		err = s.addProps(r, p.nodes)
 	}
-	return p, err
+	return err
 }
 
 func (s *Service) addLocks(r Reader, t *spot, nodes []Node) error {
@@ -137,18 +166,19 @@ func (s *Service) addProps(r Reader, nodes []Node) error {
 
 // onlyDrop is a data centre's view of a mailbox: its own folder, whether made
 // yet or not.
-func (s *Service) onlyDrop(r Reader, t *spot, w Want) (page, error) {
+func (s *Service) onlyDrop(r Reader, t *spot, w Want, p *page) error {
 	drop := *t
 	way, err := s.wayToDrop(r, &drop)
 	if err != nil {
-		return page{}, err
+		return err
 	}
 	drop.path, drop.chain = Path{}, append(t.chain[:1:1], way...)
 	n, err := s.nodeOf(r, &drop)
 	if err == nil {
 		err = s.extras(r, &drop, &n, w)
 	}
-	return page{nodes: []Node{n}}, err
+	p.nodes = append(p.nodes, n)
+	return err
 }
 
 // listing records that an actor looked into a folder, coalesced per minute.

@@ -44,7 +44,8 @@ const (
 	commitLimit    = time.Minute    // for a commit whose client may be gone
 	maxLocks       = 1000           // per mailbox
 	maxTree        = 20000          // entries in one operation
-	pageSize       = 1000           // entries of one catalog page
+	firstPage      = 100            // entries of a listing's first catalog page, so that a client soon hears something
+	pageSize       = 500            // of every further one
 	smallBody      = 1 << 20        // bytes; what storages hold in memory
 	maxReason      = 2000           // characters of the reason of a return
 	formerFor      = 24 * time.Hour // for so long who writes under a name in the outbox goes on with what stood there
@@ -64,6 +65,7 @@ type Service struct {
 	flights  *flights
 	journal  *journal
 	reads    *reads
+	pages    pages
 }
 
 // New wires the rules to a catalog, a storage and a scanner. The caller runs

@@ -83,7 +83,7 @@ func (s *Service) folderSize(r Reader, t *spot, e *Entry) (int64, error) {
 // sum adds up what stands in a folder. A data centre sees files only there.
 func (s *Service) sum(r Reader, t *spot, folder *Entry) (sum int64, err error) {
 	for after, more := "", true; more; {
-		page, err := r.Children(folder.ID, after, pageSize)
+		page, err := r.Children(folder.ID, after, pageSize, nil)
 		if err != nil {
 			return 0, err
 		}

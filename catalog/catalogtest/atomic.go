@@ -73,7 +73,7 @@ func neighbours(t *testing.T, c mailbox.Catalog) {
 	}
 	all.Wait()
 	view(t, c, func(r mailbox.Reader) error {
-		got, err := r.Children(m.Folders[mailbox.ToAuthority], "", 1000)
+		got, err := r.Children(m.Folders[mailbox.ToAuthority], "", 1000, nil)
 		var want []string
 		for i := range each {
 			want = append(want, fmt.Sprintf("%03d", 2*i))
@@ -152,12 +152,12 @@ func waitingGone(t *testing.T, c mailbox.Catalog) {
 func oneState(t *testing.T, c mailbox.Catalog) {
 	m := addMember(t, c, "0815")
 	view(t, c, func(r mailbox.Reader) error {
-		before, err := r.Children(m.Folders[mailbox.Root], "", 10)
+		before, err := r.Children(m.Folders[mailbox.Root], "", 10, nil)
 		if err != nil {
 			return err
 		}
 		addFile(t, c, m, mailbox.Root, "später")
-		after, err := r.Children(m.Folders[mailbox.Root], "", 10)
+		after, err := r.Children(m.Folders[mailbox.Root], "", 10, nil)
 		same(t, "inside one view", names(after), names(before))
 		return err
 	})

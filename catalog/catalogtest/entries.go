@@ -90,7 +90,7 @@ func paging(t *testing.T, c mailbox.Catalog) {
 		var got []string
 		after := ""
 		for pages := 0; ; pages++ {
-			page, err := r.Children(m.Folders[mailbox.ToAuthority], after, 10)
+			page, err := r.Children(m.Folders[mailbox.ToAuthority], after, 10, nil)
 			if err != nil {
 				return err
 			}
@@ -121,7 +121,7 @@ func removed(t *testing.T, c mailbox.Catalog) {
 	view(t, c, func(r mailbox.Reader) error {
 		_, err := r.Child(folder.Parent, "ordner")
 		wantKind(t, err, mailbox.NotFound)
-		page, err := r.Children(folder.Parent, "", 10)
+		page, err := r.Children(folder.Parent, "", 10, nil)
 		same(t, "in view", names(page), nil)
 		if below, err := r.Subtree(folder.Parent, 100); err != nil || len(below) != 0 {
 			t.Errorf("a removed folder does not hide what is below: %v, %v", names(below), err)

@@ -53,7 +53,7 @@ func wholeMember(t *testing.T, c mailbox.Catalog) {
 				t.Errorf("folder of %d: %+v, %v", p, e, err)
 			}
 		}
-		folders, err := r.Children(m.Folders[mailbox.Root], "", 9)
+		folders, err := r.Children(m.Folders[mailbox.Root], "", 9, nil)
 		same(t, "the fixed folders", names(folders), []string{"an_KVBbg", "KVBBG-SB-Posteingang", "Postausgang"})
 		return err
 	})

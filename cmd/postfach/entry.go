@@ -153,7 +153,7 @@ func listBelow(r mailbox.Reader, top mailbox.Entry, path string, deep bool, see 
 	}
 	const page = 1000
 	for after := ""; ; {
-		children, err := r.Children(top.ID, after, page)
+		children, err := r.Children(top.ID, after, page, nil)
 		if err != nil {
 			return err
 		}
