@@ -53,12 +53,12 @@ func scanAppPassword(r tuple) auth.AppPassword {
 		Account: mailbox.AccountID(r.Int(0)), ID: auth.AppPasswordID(r.Int(1)), Name: r.Text(2),
 		Created: r.Time(4), Used: r.Time(5), Revoked: r.Time(6),
 	}
-	r.Into(3, p.Hash[:])
+	p.Hash = r.Sum(3)
 	return p
 }
 
 func scanOneTime(r tuple) (o auth.OneTime) {
-	r.Into(1, o.Hash[:])
+	o.Hash = r.Sum(1)
 	o.Issued, o.Expires, o.Used = r.Time(2), r.Time(3), r.Time(4)
 	return o
 }

@@ -96,7 +96,7 @@ func (r *reader) openAlerts(limit int) ([]notify.Alert, error) {
 			},
 			Number: row.Text(8), Name: row.Text(9),
 		}
-		row.Into(5, a.Version[:])
+		a.Version = row.UUID(5)
 		if a.Kind == mailbox.AlertRefused || a.Kind == mailbox.AlertReturned {
 			a.Uploader = scanRecipient(row, 10)
 		}

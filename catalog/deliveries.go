@@ -41,8 +41,8 @@ func scanDelivery(r tuple, i int) mailbox.Delivery {
 		Direction: mailbox.Direction(r.Same(i + 4)), Time: r.Time(i + 5), Account: mailbox.AccountID(r.Int(i + 6)),
 		Person: mailbox.PersonID(r.Int(i + 7)), Withdrawn: r.Time(i + 9), Superseded: r.Time(i + 10), Fetched: r.Time(i + 11),
 	}
-	r.Into(i+3, d.Version[:])
-	r.Into(i+8, d.Twin[:])
+	d.Version = r.UUID(i + 3)
+	d.Twin = r.UUID(i + 8)
 	return d
 }
 

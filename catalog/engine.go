@@ -53,7 +53,8 @@ type tuple interface {
 	Text(i int) string
 	Same(i int) string // Text of a column that mostly repeats the row before
 	Bytes(i int) []byte
-	Into(i int, dst []byte) // Bytes into memory that is there, as far as it goes
+	UUID(i int) [16]byte // Bytes of an id; NULL is the zero id
+	Sum(i int) [32]byte  // Bytes of a SHA-256; NULL is zero
 }
 
 // lite is a connection to SQLite.

@@ -120,7 +120,7 @@ func (q *Inquiry) Facts(what DeliveryQuery, fn func(DeliveryFacts) error) error 
 		f := DeliveryFacts{Delivery: scanDelivery(row, 0), Number: row.Same(deliveryWidth), Size: row.Int(deliveryWidth + 2),
 			Settled: row.Time(deliveryWidth + 3), Notified: row.Time(deliveryWidth + 4), Waiting: int(row.Int(deliveryWidth + 5)),
 			Failed: int(row.Int(deliveryWidth + 6)), Reply: row.Text(deliveryWidth + 7)}
-		row.Into(deliveryWidth+1, f.SHA256[:])
+		f.SHA256 = row.Sum(deliveryWidth + 1)
 		return fn(f)
 	}, c.args...)
 }
@@ -229,9 +229,9 @@ func scanLogged(row tuple) (Logged, error) {
 		Role: mailbox.Role(row.Same(4)), Member: mailbox.MemberID(row.Int(5)), Operation: mailbox.Operation(row.Same(6)),
 		Place: mailbox.Place(row.Int(7)), Entry: mailbox.EntryID(row.Int(8)), Result: row.Text(11), RequestID: row.Text(12),
 	}, Erased: row.Null(15), PersonName: row.Text(16), Login: row.Text(17), Number: row.Text(18)}
-	row.Into(9, l.Version[:])
-	row.Into(10, l.SHA256[:])
-	row.Into(13, l.Digest[:])
+	l.Version = row.UUID(9)
+	l.SHA256 = row.Sum(10)
+	l.Digest = row.Sum(13)
 	if l.Erased {
 		l.Intact = true
 		return l, nil

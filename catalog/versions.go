@@ -47,10 +47,11 @@ func scanVersion(r tuple, i int) mailbox.Version {
 		Time: r.Time(i + 12), Engine: r.Same(i + 13), Database: r.Same(i + 14), Seen: r.Bool(i + 15),
 		Purged: r.Bool(i + 16),
 	}
-	r.Into(i, v.ID[:])
-	r.Into(i+6, v.SHA256[:])
+	v.ID, v.SHA256 = r.UUID(i), r.Sum(i+6)
 	v.Blob = mailbox.BlobKey{Member: r.Same(i + 2), Folder: r.Same(i + 3), Version: v.ID}
-	r.Into(i+4, v.Blob.Version[:]) // NULL leaves its own
+	if !r.Null(i + 4) { // else its own
+		v.Blob.Version = r.UUID(i + 4)
+	}
 	return v
 }
 
@@ -93,7 +94,7 @@ func (r *reader) OutboxTwins(m mailbox.MemberID, sha [32]byte) ([]mailbox.Versio
 	var all []mailbox.VersionID
 	err := r.each(selectOutboxTwins, func(row tuple) error {
 		var id mailbox.VersionID
-		row.Into(0, id[:])
+		id = row.UUID(0)
 		all = append(all, id)
 		return nil
 	}, int64(m), sha[:])
@@ -102,7 +103,7 @@ func (r *reader) OutboxTwins(m mailbox.MemberID, sha [32]byte) ([]mailbox.Versio
 
 // TakenOverTwin gives the newest version with these bytes that was taken over.
 func (r *reader) TakenOverTwin(m mailbox.MemberID, sha [32]byte) (id mailbox.VersionID, err error) {
-	found, err := r.one(selectTakenOverTwin, func(row tuple) { row.Into(0, id[:]) }, int64(m), sha[:])
+	found, err := r.one(selectTakenOverTwin, func(row tuple) { id = row.UUID(0) }, int64(m), sha[:])
 	if err == nil && !found {
 		err = notFound("taken-over twin in mailbox", m)
 	}

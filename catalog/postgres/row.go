@@ -144,5 +144,14 @@ func (r *Row) Bytes(i int) []byte {
 	return append(make([]byte, 0, len(b)), b...)
 }
 
-// Into reads bytes into dst as far as it goes.
-func (r *Row) Into(i int, dst []byte) { copy(dst, r.raw(i)) }
+// UUID reads an id, as far as the blob goes; NULL is the zero id.
+func (r *Row) UUID(i int) (id [16]byte) {
+	copy(id[:], r.raw(i))
+	return id
+}
+
+// Sum reads a SHA-256 likewise.
+func (r *Row) Sum(i int) (sum [32]byte) {
+	copy(sum[:], r.raw(i))
+	return sum
+}
