@@ -127,8 +127,8 @@ func createFile(path string) error {
 // Cache sizes are in KiB when negative. The log is carried over into the file
 // every walPages pages of 4 KiB and cut down to walKept bytes afterwards.
 const (
-	writerCache = -16_000
-	readerCache = -4_000
+	writerCache = -8_000
+	readerCache = -2_000 // what is not in it, the kernel has
 	walPages    = 4_000
 	walKept     = 64 << 20
 )

@@ -41,9 +41,7 @@ func scanRaw(row tuple) segment.Record {
 		Role: mailbox.Role(row.Same(4)), Member: mailbox.MemberID(row.Int(5)), Operation: mailbox.Operation(row.Same(6)),
 		Place: mailbox.Place(row.Int(7)), Entry: mailbox.EntryID(row.Int(8)), Result: row.Text(11), RequestID: row.Text(12),
 	}}
-	row.Into(9, r.Version[:])
-	row.Into(10, r.SHA256[:])
-	row.Into(13, r.Digest[:])
+	r.Version, r.SHA256, r.Digest = row.UUID(9), row.Sum(10), row.Sum(13)
 	if !row.Null(14) {
 		r.Salt, r.Text = append([]byte{}, row.Bytes(14)...), []byte(row.Text(15))
 	}

@@ -93,8 +93,12 @@ func findZipEnd(s source) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	signature := []byte("PK\x05\x06")
+	if !bytes.Contains(tail, signature) { // forwards is many times faster, and most uploads are no archive
+		return -1, nil
+	}
 	for i := len(tail); ; {
-		i = bytes.LastIndex(tail[:i], []byte("PK\x05\x06"))
+		i = bytes.LastIndex(tail[:i], signature)
 		if i < 0 {
 			return -1, nil
 		}
