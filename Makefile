@@ -15,7 +15,7 @@ TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git pdft
 TOOLS_BENCH := clamd clamdscan apache2 rclone
 TOOLS_CHECK := clamd git
 
-.PHONY: help build demo tour check fmt vet lint unit fuzz test tests crash faults linear s3 bench litmus dockerlint vuln clean tools-test FORCE
+.PHONY: help build demo tour check fmt vet lint unit fuzz test tests crash desktops faults linear s3 bench litmus dockerlint vuln clean tools-test FORCE
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,11 @@ faults: tools-test build ## the whole fault matrix: every dependency, every faul
 	@POSTFACH_FAULTS=all POSTFACH_FAULTS_SEED=$(FAULTS_SEED) POSTFACH_RESULTS=$(CURDIR)/docs/results \
 		$(GO) test -count=1 -timeout 6h -v ./test/faults
 	@$(GO) test -count=1 -timeout 30m -run '^(TestFullDisk|TestReadOnlyStorage|TestUnwritableCatalog|TestClockFaults)$$' ./test
+
+desktops: tools-test build ## 11 series of 200 operations on each of two desktops (DESKTOP_SEED, DESKTOP_SERIES; resumable)
+	@POSTFACH_DESKTOP_SEED=$(or $(DESKTOP_SEED),100) POSTFACH_DESKTOP_SERIES=$(or $(DESKTOP_SERIES),11) \
+		POSTFACH_DESKTOP_OPERATIONS=200 POSTFACH_RESULTS=$(CURDIR)/docs/results \
+		$(GO) test -count=1 -timeout 6h -v -run '^TestDesktopsConverge$$' ./test
 
 litmus: tools-test build ## Debian's litmus in a member's an_KVBbg and in a caseworker's Postausgang
 	@$(GO) test -count=1 -timeout 20m -v -run '^TestLitmus' ./test

@@ -81,6 +81,7 @@ func (q *request) copyOrMove() error {
 		m, err = q.h.mailbox.Copy(q.Context(), q.actor, q.path, to, c, d == infinity)
 	} else {
 		m, err = q.h.mailbox.Move(q.Context(), q.actor, q.path, to, c, "")
+		q.relist(err)
 	}
 	if err != nil {
 		return err
@@ -89,4 +90,15 @@ func (q *request) copyOrMove() error {
 	q.w.Header().Set("OC-FileId", q.h.fileID(m.Entry.ID))
 	q.created(m.Created || q.sync && q.Method == "MOVE") // the desktops accept 201 alone (CLIENTS.md 1.6)
 	return nil
+}
+
+// relist lets a sync client whose move was refused look again at the folder
+// that it took the file from on the desk.
+func (q *request) relist(refused error) {
+	if !q.sync || mailbox.KindOf(refused) != mailbox.Forbidden {
+		return
+	}
+	if err := q.h.mailbox.Relist(q.Context(), q.actor, q.path); err != nil {
+		q.h.log.WarnContext(q.Context(), "a refused move left its folder's ETag as it was", "request", q.h.id(q.Request), "err", err)
+	}
 }

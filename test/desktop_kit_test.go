@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -51,6 +52,8 @@ type recorder struct {
 	all []asked
 	// stop, when set, ends the connection instead of passing a request on.
 	stop func(*http.Request) bool
+	// half, when set, ends the connection in the middle of the answer.
+	half func(*http.Request) bool
 }
 
 func newRecorder(t *testing.T, w *world.World, start func(http.Handler) *httptest.Server) *recorder {
@@ -64,10 +67,20 @@ func newRecorder(t *testing.T, w *world.World, start func(http.Handler) *httptes
 	rec := &recorder{}
 	rec.Server = start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec.mu.Lock()
-		stop := rec.stop
+		stop, half := rec.stop, rec.half
 		rec.mu.Unlock()
 		if stop != nil && stop(r) {
 			panic(http.ErrAbortHandler)
+		}
+		// Else an answer that comes before the proxy has seen the end of the
+		// request's body is cut off (golang/go#40747).
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			panic(err)
+		}
+		if half != nil && half(r) {
+			answer := httptest.NewRecorder()
+			proxy.ServeHTTP(answer, r)
+			sendHalf(w, answer)
 		}
 		a := asked{method: r.Method, path: r.URL.Path, query: r.URL.RawQuery, header: r.Header.Clone()}
 		seen := &statusWriter{ResponseWriter: w}
@@ -79,6 +92,16 @@ func newRecorder(t *testing.T, w *world.World, start func(http.Handler) *httptes
 	}))
 	t.Cleanup(rec.Close)
 	return rec
+}
+
+// sendHalf gives the first half of an answer and ends the connection.
+func sendHalf(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
+	maps.Copy(w.Header(), answer.Header())
+	w.Header().Del("Content-Length")
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes()[:answer.Body.Len()/2])
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
 }
 
 type statusWriter struct {
@@ -123,6 +146,12 @@ func (rs requests) String() string {
 		b.WriteString(a.String() + "\n")
 	}
 	return b.String()
+}
+
+func (r *recorder) shorten(half func(*http.Request) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.half = half
 }
 
 // desk is somebody's computer with one of the clients on it.
