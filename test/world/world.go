@@ -171,6 +171,9 @@ func (w *World) Serve() {
 	w.WaitReady(30 * time.Second)
 }
 
+// Use makes later starts and commands run another program.
+func (w *World) Use(binary string) { w.binary = binary }
+
 // Launch starts the server and does not wait.
 func (w *World) Launch() {
 	w.t.Helper()
