@@ -76,6 +76,12 @@ func TestDrillFromBucket(t *testing.T) {
 // that its commands need.
 func outgrown(t *testing.T) (*world.World, []string) {
 	t.Helper()
+	o, env := outgrownOptions(t)
+	return world.Start(t, o), env
+}
+
+func outgrownOptions(t *testing.T) (world.Options, []string) {
+	t.Helper()
 	long(t)
 	server := minio.Start(t, minio.Options{})
 	s := database.Get(t)
@@ -85,5 +91,5 @@ func outgrown(t *testing.T) (*world.World, []string) {
 	o.Storage = "s3://" + server.Bucket(t, false) + "/kasse?endpoint=" + server.Endpoint
 	o.Settings = "upload: {spool: " + o.Data + "/spool}"
 	o.Env = []string{"AWS_ACCESS_KEY_ID=" + server.AccessKey, "AWS_SECRET_ACCESS_KEY=" + server.SecretKey}
-	return world.Start(t, o), o.Env
+	return o, o.Env
 }

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"postfach/test/world"
+)
+
+// balancer is a HAProxy that runs deploy/haproxy.cfg.
+type balancer struct {
+	url    string // https://127.0.0.1:PORT
+	roots  *x509.CertPool
+	pid    int
+	config string
+}
+
+// balance starts HAProxy with the very file that we ship, but for addresses,
+// the certificate and the account.
+func balance(t *testing.T, a, b *world.World) *balancer {
+	t.Helper()
+	dir := t.TempDir()
+	l := &balancer{config: filepath.Join(dir, "haproxy.cfg")}
+	l.roots = certificate(t, filepath.Join(dir, "cert.pem"))
+	https, plain, metrics := loopbackPort(t), loopbackPort(t), loopbackPort(t)
+	l.url = "https://" + https
+	text := readFile(t, "../deploy/haproxy.cfg")
+	for _, r := range [][2]string{
+		{"    user haproxy\n    group haproxy\n", ""},
+		{"bind :443 ssl crt /etc/haproxy/certs/", "bind " + https + " ssl crt " + filepath.Join(dir, "cert.pem")},
+		{"bind :80\n", "bind " + plain + "\n"},
+		{"bind 127.0.0.1:8404\n", "bind " + metrics + "\n"},
+		{"postfach1:8080", strings.TrimPrefix(a.URL, "http://")},
+		{"postfach2:8080", strings.TrimPrefix(b.URL, "http://")},
+	} {
+		if !strings.Contains(text, r[0]) {
+			t.Fatalf("deploy/haproxy.cfg has no %q", r[0])
+		}
+		text = strings.ReplaceAll(text, r[0], r[1])
+	}
+	writeFile(t, l.config, text)
+	program, err := exec.LookPath("haproxy")
+	if err != nil {
+		if program, err = exec.LookPath("/usr/sbin/haproxy"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command(program, "-c", "-f", l.config).CombinedOutput(); err != nil || bytes.Contains(out, []byte("WARNING")) {
+		t.Fatalf("haproxy -c: %v\n%s", err, out)
+	}
+	cmd := exec.Command(program, "-db", "-f", l.config)
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	l.pid = cmd.Process.Pid
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			b, _ := os.ReadFile(log.Name())
+			t.Logf("haproxy: %s", b[max(0, len(b)-4000):])
+		}
+	})
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if r, err := l.client("").Get(l.url + "/readyz"); err == nil {
+			_ = r.Body.Close()
+			if r.StatusCode == http.StatusOK {
+				return l
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing is ready behind HAProxy")
+		}
+	}
+}
+
+// client connects from an address of this machine; "" is the usual one.
+func (l *balancer) client(from string) *http.Client {
+	d := &net.Dialer{}
+	if from != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, TLSClientConfig: &tls.Config{RootCAs: l.roots}}, Timeout: 2 * time.Minute}
+}
+
+func (l *balancer) request(w *world.World, as, method, path string, body io.Reader) (*http.Request, error) {
+	r, err := w.Request(as, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	r.URL.Scheme, r.URL.Host, r.Host = "https", strings.TrimPrefix(l.url, "https://"), ""
+	return r, nil
+}
+
+// certificate writes a key and a certificate of its own for 127.0.0.1.
+func certificate(t *testing.T, name string) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "postfach test"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
+	writeFile(t, name, string(text))
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(text)
+	return roots
+}
+
+func loopbackPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// behindBalancer is two nodes on PostgreSQL and MinIO behind HAProxy.
+func behindBalancer(t *testing.T) (a, b *world.World, l *balancer) {
+	t.Helper()
+	o, _ := outgrownOptions(t)
+	o.Settings += "\ntrusted_proxies: [127.0.0.1]"
+	a = world.Start(t, o)
+	o.Scanner, o.Members, o.Accounts = a.Scanner, nil, nil
+	o.Settings = strings.Replace(o.Settings, "/spool}", "/spool2}", 1)
+	b = world.Start(t, o)
+	return a, b, balance(t, a, b)
+}
+
+// TestBalancer: the HAProxy example in front of two real nodes. Uploads go on
+// while a node is stopped and when it comes back; the nodes know the client's
+// address whatever it claims; bodies are passed on as they come; what is not
+// ready is not asked, and downloads go on without a scanner (K11).
+func TestBalancer(t *testing.T) {
+	a, b, l := behindBalancer(t)
+
+	t.Run("address", func(t *testing.T) {
+		r, err := l.request(a, "anna", "PUT", "/dav/an_KVBbg/woher.txt", strings.NewReader("woher"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		r.Header.Set("X-Forwarded-Proto", "http")
+		status, _ := roundTrip(t, l.client("127.0.0.77"), r)
+		found := false
+		for _, rec := range a.Audit(t) {
+			found = found || rec.Operation == "create" && strings.Contains(rec.Raw, "/an_KVBbg/woher.txt") && strings.Contains(rec.Raw, `"127.0.0.77"`)
+		}
+		if status != 201 || !found {
+			t.Errorf("status %d; the record does not have the client's address", status)
+		}
+	})
+
+	t.Run("not buffered", func(t *testing.T) {
+		// The rest of this body never comes; only a proxy that passes it on lets
+		// the refusal arrive.
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		body, rest := io.Pipe()
+		defer rest.Close()
+		go func() { _, _ = rest.Write(bytes.Repeat([]byte("x"), 256<<10)) }()
+		r, err := l.request(a, "anna", "PUT", "/dav/Bescheid.txt", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength = 20 << 20
+		if status, _ := roundTrip(t, l.client(""), r.WithContext(ctx)); status != 403 {
+			t.Errorf("a refused upload: %d", status)
+		}
+		before := memory(t, l.pid)
+		big := strings.Repeat("0123456789abcdef", 30<<20/16)
+		r, err = l.request(a, "anna", "PUT", "/dav/an_KVBbg/groß.txt", strings.NewReader(big))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, text := roundTrip(t, l.client(""), r); status != 201 {
+			t.Fatalf("a large upload: %d %s", status, text)
+		}
+		if grown := memory(t, l.pid) - before; grown > 15<<20 {
+			t.Errorf("HAProxy grew by %d bytes over an upload of 30 MiB", grown)
+		}
+	})
+
+	t.Run("a node stops", func(t *testing.T) { l.stopOne(t, a, b) })
+
+	t.Run("no scanner", func(t *testing.T) {
+		a.Scanner.Stop()
+		for end := time.Now().Add(30 * time.Second); a.ReadyStatus() != 503 || b.ReadyStatus() != 503; time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("ready without a scanner")
+			}
+		}
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+			get, err := l.request(a, "anna", "GET", "/dav/an_KVBbg/woher.txt", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			put, err := l.request(a, "anna", "PUT", "/dav/an_KVBbg/nein.txt", strings.NewReader("nein"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, body := roundTrip(t, l.client(""), get)
+			refused, text := roundTrip(t, l.client(""), put)
+			if refused == 503 && strings.Contains(text, "Sabre") || strings.Contains(text, "s:message") {
+				if got != 200 || body != "woher" {
+					t.Errorf("a download without a scanner: %d %q", got, body)
+				}
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("an upload without a scanner: %d %s", refused, text)
+			}
+		}
+	})
+}
+
+// stopOne stops and starts a node while clients upload, and counts.
+func (l *balancer) stopOne(t *testing.T, a, b *world.World) {
+	var done, repeated atomic.Int64
+	var mu sync.Mutex
+	kept := map[string]bool{}
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for w := range 4 {
+		all.Go(func() {
+			c := l.client("")
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				name := fmt.Sprintf("strom-%d-%d.txt", w, i)
+				for try := 0; ; try++ {
+					r, err := l.request(a, "anna", "PUT", "/dav/an_KVBbg/"+name, strings.NewReader(name))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					answer, err := c.Do(r)
+					status := 0
+					if err == nil {
+						status = answer.StatusCode
+						_, _ = io.Copy(io.Discard, answer.Body)
+						_ = answer.Body.Close()
+					}
+					if status == 201 || status == 204 {
+						break
+					}
+					if repeated.Add(1); try == 5 { // as a client does; a node's last connection may be cut
+						t.Errorf("%s: %d %v", name, status, err)
+						return
+					}
+				}
+				done.Add(1)
+				mu.Lock()
+				kept[name] = true
+				mu.Unlock()
+			}
+		})
+	}
+	progress := func(n int64) {
+		t.Helper()
+		from := done.Load()
+		for end := time.Now().Add(60 * time.Second); done.Load() < from+n; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("uploads stand still after %d", done.Load())
+			}
+		}
+	}
+	progress(20)
+	if err := b.Stop(); err != nil {
+		t.Errorf("a node that is stopped: %v", err)
+	}
+	progress(30)
+	b.Serve()
+	progress(20)
+	if err := a.Stop(); err != nil {
+		t.Errorf("a node that is stopped: %v", err)
+	}
+	progress(20)
+	a.Serve()
+	close(stop)
+	all.Wait()
+	if n := repeated.Load(); n > 12 {
+		t.Errorf("%d of %d uploads had to be sent again", n, done.Load())
+	}
+	names := map[string]bool{}
+	for _, n := range a.Names(t, "anna", "/dav/an_KVBbg/") {
+		names[n] = true
+	}
+	for n := range kept {
+		if !names[n] {
+			t.Errorf("%s was acknowledged and is not there", n)
+		}
+	}
+}
+
+func roundTrip(t *testing.T, c *http.Client, r *http.Request) (int, string) {
+	t.Helper()
+	answer, err := c.Do(r)
+	if err != nil {
+		t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+		return 0, ""
+	}
+	defer answer.Body.Close()
+	b, _ := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(b)
+}
+
+var peak = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+// memory is the most that a process ever had, in bytes.
+func memory(t *testing.T, pid int) int64 {
+	t.Helper()
+	m := peak.FindStringSubmatch(readFile(t, fmt.Sprintf("/proc/%d/status", pid)))
+	if m == nil {
+		t.Fatal("no VmHWM")
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n << 10
+}
