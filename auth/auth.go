@@ -44,6 +44,7 @@ type Account struct {
 	Networks      []netip.Prefix // where a machine may come from; empty means anywhere
 	ReleaseDirect bool           // a machine that may write into the root under four-eyes
 	NoDAVPassword bool           // programs sign in by app password only
+	External      External       // who this is at an OpenID provider; "" for nobody
 }
 
 // Held is a grant with what its force depends on beside its own dates.

@@ -72,26 +72,29 @@ func (a *Authenticator) byToken(ctx context.Context, raw string, m mark, addr ne
 	return e, nil
 }
 
-// accountOf finds the account that a token is about.
+// accountOf finds the account that a token is about: the one that is linked to
+// its subject, or else the one whose login it names, unless that is linked to
+// another.
 func (a *Authenticator) accountOf(ctx context.Context, t token) (Credentials, error) {
-	if t.login == "" {
-		return Credentials{}, errToken()
+	c, err := a.store.CredentialsOf(ctx, t.external)
+	if err != nil && mailbox.KindOf(err) == mailbox.NotFound && t.login != "" {
+		c, err = a.store.Credentials(ctx, Login(t.login).Key())
 	}
-	c, err := a.store.Credentials(ctx, Login(t.login).Key())
-	if err == nil && !t.about(c.Account) {
+	switch {
+	case err == nil && t.about(c.Account):
+		return c, nil
+	case err == nil, mailbox.KindOf(err) == mailbox.NotFound:
+		a.o.Log.InfoContext(ctx, "access token refused", "why", "it belongs to no account")
 		return c, errToken()
 	}
-	if err != nil && mailbox.KindOf(err) == mailbox.NotFound {
-		return c, errToken()
-	}
-	if err != nil {
-		return c, storeError(err)
-	}
-	return c, nil
+	return c, storeError(err)
 }
 
 // about says whether the token belongs to the account as it is now.
 func (t *token) about(a Account) bool {
+	if a.External != "" {
+		return a.External == t.external
+	}
 	return t.login != "" && Login(t.login).Key() == a.Login.Key()
 }
 

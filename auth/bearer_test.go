@@ -267,3 +267,39 @@ func TestMetadata(t *testing.T) {
 		t.Error("a certificate of an unknown issuer was accepted")
 	}
 }
+
+// An account that is linked to a subject is that subject's, whatever the names
+// say: a name given to somebody else at the provider opens nothing.
+func TestLinkedAccount(t *testing.T) {
+	p := newPlace(t, "0815", "0816")
+	p.add("anna", "clerk 0815")
+	p.add("bert", "clerk 0816")
+	i := newIssuer(p)
+	i.open()
+	link := func(login, subject string) error {
+		x, err := auth.ParseExternal(i.server.URL, subject)
+		p.must(err)
+		return p.dir.SetAccount(p.ctx, by, login, auth.Change{External: &x})
+	}
+	byName := i.token(map[string]any{"sub": "fremd"})
+	i.want(signedIn, "by name", byName)
+	p.must(link("anna", "7f3a"))
+	p.wait(4 * time.Second)
+	i.want(mailbox.Unauthenticated, "by name, once linked", byName)
+	a, err := i.come(i.token(map[string]any{"preferred_username": "bert"}), office)
+	if err != nil || a.Login != "anna" {
+		t.Errorf("the link and another's name: %s, %v", a.Login, err)
+	}
+	i.want(mailbox.Unauthenticated, "subjects differ by case", i.token(map[string]any{"sub": "7F3A"}))
+	if err := link("bert", "7f3a"); err == nil {
+		t.Error("two accounts are one at the provider")
+	}
+	if _, err := auth.ParseExternal(i.server.URL, "a\nb"); err == nil {
+		t.Error("a line break in a subject")
+	}
+
+	i.set.LoginClaim = ""
+	i.open()
+	i.want(signedIn, "linked, without names", i.token(nil))
+	i.want(mailbox.Unauthenticated, "not linked, without names", i.token(map[string]any{"sub": "b", "preferred_username": "bert"}))
+}

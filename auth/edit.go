@@ -155,6 +155,13 @@ func (e *editor) set(a Account, c Change) error {
 		changes = append(changes, fmt.Sprintf("dav-password: %t → %t", !a.NoDAVPassword, *c.DAVPassword))
 		a.NoDAVPassword = !*c.DAVPassword
 	}
+	if c.External != nil && *c.External != a.External {
+		if err := e.freeExternal(*c.External); err != nil {
+			return err
+		}
+		changes = append(changes, fmt.Sprintf("external: %q → %q", a.External, *c.External))
+		a.External = *c.External
+	}
 	if len(changes) == 0 {
 		return nil
 	}

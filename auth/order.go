@@ -58,6 +58,7 @@ type Change struct {
 	Networks              *[]netip.Prefix
 	ReleaseDirect         *bool
 	DAVPassword           *bool // whether programs may sign in by the own password
+	External              *External
 }
 
 const maxName = 200 // bytes

@@ -34,6 +34,9 @@ type Store interface {
 	// runs once per account and cache miss, so one or two indexed queries.
 	Credentials(ctx context.Context, key string) (Credentials, error)
 
+	// CredentialsOf finds the account that is linked to a provider's, likewise.
+	CredentialsOf(ctx context.Context, x External) (Credentials, error)
+
 	// AuthEpoch is a counter in the catalog that grows, in the same
 	// transaction, with every PutPerson, PutAccount, PutGrant and with every
 	// change of a member's number or closing day, whichever process makes it.
@@ -76,6 +79,8 @@ type Tx interface {
 	PersonsByEmail(key string) ([]Person, error)
 	// AccountByLogin finds an account by Login.Key.
 	AccountByLogin(key string) (Account, error)
+	// AccountByExternal finds the account that is linked to a provider's.
+	AccountByExternal(x External) (Account, error)
 	// Grants gives all grants of an account, ended ones too, by id, with Number.
 	Grants(id mailbox.AccountID) ([]mailbox.Grant, error)
 	// MemberByNumber finds a member, closed ones too.

@@ -82,6 +82,8 @@ var (
 	textMachinePerson  = text{"Ein Maschinenkonto braucht eine verantwortliche Person mit E-Mail-Adresse.", "A machine account needs a responsible person with an e-mail address."}
 	textMachineOnly    = text{"Netze und unmittelbare Freigabe gibt es nur für Maschinenkonten.", "Networks and direct release exist for machine accounts only."}
 	textKindFixed      = text{"Die Art eines Kontos ändert sich nicht.", "The kind of an account never changes."}
+	textSubject        = text{"„%s“ kann keine Kennung bei einem Anmeldedienst sein: 1 bis 255 Zeichen, keine Steuerzeichen.", "%q cannot be a subject of an OpenID provider: 1 to 255 characters, no control characters."}
+	textExternalTaken  = text{"Die Kennung beim Anmeldedienst gehört schon zum Konto „%s“.", "That subject belongs to the account %q already."}
 	textReleaseDirect  = text{"Unmittelbare Freigabe braucht die Rolle caseworker.", "Direct release needs the role caseworker."}
 	textRowsDiffer     = text{"Zeile %d nennt für „%s“ etwas anderes: %s.", "Line %d says something else about %q: %s."}
 	textChangedBetween = text{"Die Konten wurden während des Einlesens geändert; bitte wiederholen.", "The accounts changed while the file was being read; please repeat."}

@@ -23,9 +23,9 @@ const (
 
 // token is what a verified access token says.
 type token struct {
-	subject string
-	login   string // "" where the claim is missing
-	expires time.Time
+	external External
+	login    string // "" where the claim is missing
+	expires  time.Time
 }
 
 // tokenFault is why a token is refused. forged says that nobody with a key of
@@ -123,7 +123,7 @@ func (p *Provider) claims(id *oidc.IDToken, typ string) (token, error) {
 	case id.Subject == "" || len(id.Subject) > maxClaim || !utf8.ValidString(id.Subject):
 		return token{}, unfitToken("without a fit subject")
 	}
-	t := token{subject: id.Subject, expires: id.Expiry}
+	t := token{external: external(p.o.Issuer, id.Subject), expires: id.Expiry}
 	if oldest := id.IssuedAt.Add(p.o.MaxAge); oldest.Before(t.expires) {
 		t.expires = oldest
 	}

@@ -27,23 +27,24 @@ const (
 	updatePerson         = "UPDATE persons SET name = $2, email = $3, email_key = $4, language = $5, address = $6 WHERE id = $1"
 
 	accountColumns = `a.id, a.login, a.person, a.kind, a.layout, a.password, a.former, a.password_changed, a.disabled,
-		a.created, a.networks, a.release_direct, a.no_dav_password`
-	accountWidth = 13
+		a.created, a.networks, a.release_direct, a.no_dav_password, a.external`
+	accountWidth = 14
 
 	selectCredentials = "SELECT " + accountColumns + ", " + personColumns +
 		" FROM accounts a JOIN persons p ON p.id = a.person "
 	selectByLogin     = selectCredentials + "WHERE a.login_key = $1"
+	selectByExternal  = selectCredentials + "WHERE a.external = $1 AND a.external <> ''"
 	selectAccounts    = selectCredentials + "WHERE a.login_key > $1 ORDER BY a.login_key LIMIT $2"
 	selectAccountsFor = selectCredentials + `WHERE a.login_key > $1
 		AND EXISTS (SELECT 1 FROM grants g WHERE g.account = a.id AND g.member = $3) ORDER BY a.login_key LIMIT $2`
 
 	insertAccount = `INSERT INTO accounts (login, login_key, person, kind, layout, password, former, password_changed,
-			disabled, created, networks, release_direct, no_dav_password)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+			disabled, created, networks, release_direct, no_dav_password, external)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (login_key) DO NOTHING RETURNING id`
 	updateAccount = `UPDATE accounts SET login = $2, login_key = $3, person = $4, kind = $5, layout = $6, password = $7,
 			former = $8, password_changed = $9, disabled = $10, created = $11, networks = $12, release_direct = $13,
-			no_dav_password = $14
+			no_dav_password = $14, external = $15
 		WHERE id = $1`
 	// putLoginKey changes nothing when the key was given to another account.
 	putLoginKey = `INSERT INTO login_keys (login_key, account) VALUES ($1, $2)
@@ -72,6 +73,7 @@ func scanAccount(r tuple, i int) (auth.Account, error) {
 		Kind: mailbox.AccountKind(r.Same(i + 3)), Layout: mailbox.Layout(r.Same(i + 4)),
 		Password: auth.PHC(r.Text(i + 5)), Former: auth.PHC(r.Text(i + 6)), PasswordChanged: r.Time(i + 7),
 		Disabled: r.Bool(i + 8), Created: r.Time(i + 9), ReleaseDirect: r.Bool(i + 11), NoDAVPassword: r.Bool(i + 12),
+		External: auth.External(r.Text(i + 13)),
 	}
 	for text := range strings.FieldsSeq(r.Text(i + 10)) {
 		p, err := netip.ParsePrefix(text)
@@ -121,9 +123,18 @@ func (r *reader) credentials(sql string, args ...any) ([]auth.Credentials, error
 }
 
 // Credentials finds an account by its login key.
-func (s tables) Credentials(ctx context.Context, key string) (c auth.Credentials, err error) {
+func (s tables) Credentials(ctx context.Context, key string) (auth.Credentials, error) {
+	return s.credentials(ctx, selectByLogin, key)
+}
+
+// CredentialsOf finds the account that is linked to a provider's.
+func (s tables) CredentialsOf(ctx context.Context, x auth.External) (auth.Credentials, error) {
+	return s.credentials(ctx, selectByExternal, string(x))
+}
+
+func (s tables) credentials(ctx context.Context, sql, key string) (c auth.Credentials, err error) {
 	err = s.read(ctx, func(r *reader) error {
-		found, err := r.credentials(selectByLogin, key)
+		found, err := r.credentials(sql, key)
 		if err == nil && len(found) == 0 {
 			return notFound("account", key)
 		}
@@ -172,9 +183,18 @@ func (r *reader) PersonsByEmail(key string) (all []auth.Person, err error) {
 }
 
 // AccountByLogin finds an account by its login key.
-func (r *reader) AccountByLogin(key string) (a auth.Account, err error) {
+func (r *reader) AccountByLogin(key string) (auth.Account, error) {
+	return r.account(selectByLogin, key)
+}
+
+// AccountByExternal finds the account that is linked to a provider's.
+func (r *reader) AccountByExternal(x auth.External) (auth.Account, error) {
+	return r.account(selectByExternal, string(x))
+}
+
+func (r *reader) account(sql, key string) (a auth.Account, err error) {
 	var fault error
-	found, err := r.one(selectByLogin, func(row tuple) { a, fault = scanAccount(row, 0) }, key)
+	found, err := r.one(sql, func(row tuple) { a, fault = scanAccount(row, 0) }, key)
 	switch {
 	case err != nil:
 		return a, err
@@ -215,7 +235,7 @@ func (t *tx) PutAccount(a auth.Account) (mailbox.AccountID, error) {
 	values := []any{
 		string(a.Login), a.Login.Key(), int64(a.Person), string(a.Kind), string(a.Layout), string(a.Password),
 		string(a.Former), a.PasswordChanged, a.Disabled, a.Created, strings.Join(networks, " "), a.ReleaseDirect,
-		a.NoDAVPassword,
+		a.NoDAVPassword, string(a.External),
 	}
 	free, fresh := true, a.ID == 0
 	var err error

@@ -18,6 +18,7 @@ func RunAccess(t *testing.T, open OpenWhole) {
 		{"a use is noted without moving the epoch, and never goes back", notedUse},
 		{"an account has one one-time password", oneTimePassword},
 		{"an address and the switch of the own password are stored", addressAndSwitch},
+		{"an account is found by who it is at a provider, alone", linked},
 		{"what a program was allowed is found until it expires", flows},
 		{"a change of access is kept or undone as a whole (I3)", accessUndone},
 	})
@@ -146,7 +147,7 @@ func addressAndSwitch(t *testing.T, c Whole, _ *clock) {
 	m := addMember(t, c, "0815")
 	anna := addAccount(t, c, "anna", mailbox.Clerk, m.ID, true)
 	p := auth.Person{ID: anna.Person, Name: "Anna", Address: "Ährenweg 1\n14467 Potsdam"}
-	anna.NoDAVPassword = true
+	anna.NoDAVPassword, anna.External = true, "https://anmeldung.example/realms/ä 7f3a Ä"
 	updateAccounts(t, c, func(tx auth.Tx) error {
 		if _, err := tx.PutPerson(p); err != nil {
 			return err
@@ -154,8 +155,36 @@ func addressAndSwitch(t *testing.T, c Whole, _ *clock) {
 		_, err := tx.PutAccount(anna)
 		return err
 	})
-	if got := credentials(t, c, anna); got.Person != p || !got.Account.NoDAVPassword {
+	if got := credentials(t, c, anna); got.Person != p || !got.Account.NoDAVPassword || got.Account.External != anna.External {
 		t.Errorf("%+v", got)
+	}
+}
+
+func linked(t *testing.T, c Whole, _ *clock) {
+	m := addMember(t, c, "0815")
+	anna, bert := addAccount(t, c, "anna", mailbox.Clerk, m.ID, true), addAccount(t, c, "bert", mailbox.Clerk, m.ID, true)
+	if _, err := c.CredentialsOf(ctx(t), ""); mailbox.KindOf(err) != mailbox.NotFound {
+		t.Errorf("nobody: %v", err)
+	}
+	anna.External = "https://anmeldung.example 7f3a"
+	updateAccounts(t, c, func(tx auth.Tx) error { _, err := tx.PutAccount(anna); return err })
+	if got, err := c.CredentialsOf(ctx(t), anna.External); err != nil || got.Account.ID != anna.ID || len(got.Grants) != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, other := range []auth.External{"https://anmeldung.example 7F3A", "https://anmeldung.example 7f3", "https://anmeldung.example/ 7f3a"} {
+		if _, err := c.CredentialsOf(ctx(t), other); mailbox.KindOf(err) != mailbox.NotFound {
+			t.Errorf("%s: %v", other, err)
+		}
+	}
+	updateAccounts(t, c, func(tx auth.Tx) error {
+		if a, err := tx.AccountByExternal(anna.External); err != nil || a.ID != anna.ID {
+			t.Errorf("%+v, %v", a, err)
+		}
+		return nil
+	})
+	bert.External = anna.External
+	if err := c.UpdateAccounts(ctx(t), func(tx auth.Tx) error { _, err := tx.PutAccount(bert); return err }); err == nil {
+		t.Error("two accounts are the same at the provider")
 	}
 }
 

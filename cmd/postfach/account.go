@@ -142,6 +142,7 @@ type accountSet struct {
 	Language      *string   `placeholder:"LANG" help:"de, en, or none for the authority's."`
 	Address       *string   `placeholder:"LINES" help:"Postal address of the person for letters, without the name; lines separated by |; none for none."`
 	DAVPassword   *string   `name:"dav-password" enum:"on,off" placeholder:"on|off" help:"Whether programs may sign in by the own password, or by app passwords only."`
+	OIDCSubject   *string   `name:"oidc-subject" placeholder:"SUB" help:"Who this is at the provider of the configuration's oidc (claim sub); none for nobody. From then on only its tokens sign this account in."`
 	Layout        *string   `placeholder:"LAYOUT" help:"direct or members. Changes every path of the account: sync clients must be set up anew."`
 	Network       *[]string `placeholder:"CIDR" help:"Where a machine may come from; none for anywhere. May be repeated."`
 	ReleaseDirect *bool     `negatable:"" help:"A machine that may write into the root under four-eyes."`
@@ -168,8 +169,11 @@ func (c *accountSet) Run(e *env) error {
 		}
 		ch.Networks = &n
 	}
+	if err := c.link(e, &ch); err != nil {
+		return err
+	}
 	if ch == (auth.Change{}) {
-		return misuse("nothing to change: give --person, --email, --language, --address, --dav-password, --layout, --network or --release-direct")
+		return misuse("nothing to change: give --person, --email, --language, --address, --dav-password, --oidc-subject, --layout, --network or --release-direct")
 	}
 	return e.administer(c.ordered, func(d *auth.Directory, by auth.By) error {
 		if err := d.SetAccount(e.ctx, by, c.Login, ch); err != nil {
@@ -178,6 +182,27 @@ func (c *accountSet) Run(e *env) error {
 		e.say("account %s changed", c.Login)
 		return nil
 	})
+}
+
+// link reads who the account is at the configured provider.
+func (c *accountSet) link(e *env, ch *auth.Change) error {
+	if c.OIDCSubject == nil {
+		return nil
+	}
+	if *c.OIDCSubject == "none" {
+		ch.External = new(auth.External(""))
+		return nil
+	}
+	cfg, err := e.configuration()
+	if err != nil {
+		return err
+	}
+	if cfg.OIDC.Issuer == "" {
+		return misuse("--oidc-subject: the configuration names no provider (oidc.issuer)")
+	}
+	x, err := auth.ParseExternal(cfg.OIDC.Issuer, *c.OIDCSubject)
+	ch.External = &x
+	return err
 }
 
 type accountDisable struct {

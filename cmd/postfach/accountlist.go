@@ -33,6 +33,8 @@ type accountRow struct {
 	LetterUntil     time.Time  `json:"letter_until,omitzero"` // the one-time password waits until then
 	NoDAVPassword   bool       `json:"no_dav_password,omitempty"`
 	AppPasswords    int        `json:"app_passwords"` // valid ones
+	OIDCIssuer      string     `json:"oidc_issuer,omitempty"`
+	OIDCSubject     string     `json:"oidc_subject,omitempty"`
 	PasswordChanged time.Time  `json:"password_changed,omitzero"`
 	Created         time.Time  `json:"created"`
 	Networks        []string   `json:"networks,omitempty"`
@@ -55,6 +57,7 @@ func accountRowOf(c auth.Credentials, now time.Time) accountRow {
 		Layout: string(a.Layout), Disabled: a.Disabled, HasPassword: a.Password != "", PasswordChanged: a.PasswordChanged,
 		Created: a.Created, ReleaseDirect: a.ReleaseDirect, Grants: []grantRow{}}
 	row.Address, row.NoDAVPassword = c.Person.Address, a.NoDAVPassword
+	row.OIDCIssuer, row.OIDCSubject = a.External.Parts()
 	if !c.OneTime.IsZero() && c.OneTime.Used.IsZero() && now.Before(c.OneTime.Expires) {
 		row.LetterUntil = c.OneTime.Expires
 	}
@@ -190,7 +193,8 @@ func (c *accountShow) Run(e *env) error {
 		[2]string{"address", strings.ReplaceAll(row.Address, "\n", ", ")}, [2]string{"kind", row.Kind}, [2]string{"layout", row.Layout}, [2]string{"state", row.state()},
 		[2]string{"password changed", moment(row.PasswordChanged, zone)}, [2]string{"created", moment(row.Created, zone)},
 		[2]string{"letter valid until", moment(row.LetterUntil, zone)}, [2]string{"app passwords", strconv.Itoa(row.AppPasswords)},
-		[2]string{"own password in programs", map[bool]string{true: "refused"}[row.NoDAVPassword]}, [2]string{"networks", strings.Join(row.Networks, ", ")}, [2]string{"release", direct}); err != nil {
+		[2]string{"own password in programs", map[bool]string{true: "refused"}[row.NoDAVPassword]}, [2]string{"at the provider", strings.TrimSpace(row.OIDCSubject + " " + row.OIDCIssuer)},
+		[2]string{"networks", strings.Join(row.Networks, ", ")}, [2]string{"release", direct}); err != nil {
 		return err
 	}
 	e.say("")
