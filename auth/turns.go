@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	hashesAtOnce = 2               // 19 MiB and one core each
-	hashWait     = 5 * time.Second // longest wait for a turn
-	hashQueue    = 200             // waiting in all …
-	hashQueueOne = 64              // … and from one network
-	memoryAfter  = time.Second     // without a hash, their memory is given back
+	hashesAtOnce = 2                      // 19 MiB and one core each
+	hashWait     = 5 * time.Second        // longest wait for a turn
+	hashQueue    = 200                    // waiting in all …
+	hashQueueOne = 64                     // … and from one network
+	memoryAfter  = 500 * time.Millisecond // without a hash, their memory is given back
 )
 
 // turns lets few password hashes run at once. Networks are served in turn, so

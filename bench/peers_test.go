@@ -81,7 +81,7 @@ func start(t testing.TB, name, url string, cmd *exec.Cmd) *target {
 // rest makes one request, waits and notes the memory of an idle server.
 func (g *target) rest() {
 	g.server.Propfind("")
-	time.Sleep(time.Second)
+	time.Sleep(3 * time.Second)
 	g.idle, g.anon = g.tree.Memory("VmRSS"), g.tree.Memory("RssAnon")
 }
 
