@@ -40,7 +40,7 @@ func cpu(r Result) float64     { return r.CPU }
 func peak(r Result) float64    { return r.Peak }
 func ttfb(r Result) float64    { return r.TTFB }
 
-// line is one row of the table of PERFORMANCE.md: ours, what it is held
+// line is one row of the table of targets: ours, what it is held
 // against, and the bound of the ratio (of the value itself where against is 1).
 type line struct {
 	work          string

@@ -10,7 +10,7 @@ import (
 )
 
 // maxScan is the most that clamd can look at with some room left below its
-// 2 GiB-1 (LIBRARIES 0.3), in bytes.
+// 2 GiB-1 in bytes.
 const maxScan = 2000 * mib
 
 // scan reads the scanner gate. Nothing here switches it off (P62).

@@ -61,7 +61,7 @@ func BenchmarkSyncRun(b *testing.B) {
 	}
 }
 
-// BenchmarkPropfind is PERFORMANCE.md's listing over HTTP, catalog and sign-in
+// BenchmarkPropfind is a listing with six properties over HTTP, catalog and sign-in
 // included; ttfb-ms is the time to the first byte.
 func BenchmarkPropfind(b *testing.B) {
 	const six = `<propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/><getcontenttype/><displayname/></prop></propfind>`

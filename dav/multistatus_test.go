@@ -32,7 +32,7 @@ func (s *sink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sixProps is the question of PERFORMANCE.md's listings.
+// sixProps is the question of a listing as most clients put it.
 const sixProps = `<propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/><getcontenttype/><displayname/></prop></propfind>`
 
 func files(n int) []mailbox.Node {

@@ -142,7 +142,7 @@ func TestFailDetails(t *testing.T) {
 	}
 }
 
-// An internal fault is told to nobody (STYLE.md habit 4).
+// An internal fault is told to nobody.
 func TestFailHidesCauses(t *testing.T) {
 	cause := errors.New("dial tcp 10.1.2.3: secret")
 	for _, err := range []error{cause, mailbox.Wrap(mailbox.Internal, "x", cause), mailbox.Wrap(mailbox.Unavailable, mailbox.ReasonStorage, cause)} {

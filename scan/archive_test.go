@@ -15,7 +15,7 @@ import (
 
 // class is a file with the test signature packed inside: either clamd reads it
 // and finds the signature, or the gate must say why it cannot be judged. Clean
-// is wrong in every case (I1, LIBRARIES 1.6).
+// is wrong in every case (I1).
 type class struct {
 	name string
 	file []byte

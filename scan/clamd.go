@@ -16,7 +16,7 @@ import (
 	"postfach/mailbox"
 )
 
-// chunkSize of INSTREAM in bytes; larger gains nothing (LIBRARIES 1.2).
+// chunkSize of INSTREAM in bytes; larger gains nothing.
 const chunkSize = 256 << 10
 
 // client speaks clamd's protocol, one fresh connection a command. go-clamd is

@@ -42,7 +42,7 @@ func hurried(t *testing.T, o Options) *Gate {
 	return g
 }
 
-// Issue 2 item 7 and LIBRARIES 0.2: with MaxFileSize below MaxScanSize clamd
+// With MaxFileSize below MaxScanSize clamd
 // cuts a large member and calls the archive clean; a file of max_size must be
 // read to its end. Both are found in the background and turn the gate red.
 func TestDailyProbes(t *testing.T) {

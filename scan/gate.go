@@ -61,7 +61,7 @@ type Options struct {
 }
 
 // maxSize is the most that clamd can look at, in bytes: MaxFileSize ends at
-// 2 GiB-1 (LIBRARIES 0.3), and some room is left below it.
+// 2 GiB-1, and some room is left below it.
 const maxSize = 2000 << 20
 
 // Gate refuses whatever clamd cannot judge, and everything while clamd cannot

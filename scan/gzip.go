@@ -12,7 +12,7 @@ import (
 )
 
 // mostUnpacked is where the gate stops unpacking: beyond it clamd reports that
-// its limit is exceeded, for no clamd reads more (LIBRARIES 0.3).
+// its limit is exceeded, for no clamd reads more.
 const mostUnpacked = 2 << 30
 
 // checkGzip follows the members (RFC 1952 section 2.2) to the end of the file.

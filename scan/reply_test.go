@@ -9,7 +9,7 @@ import (
 	"postfach/mailbox"
 )
 
-// Clean is only the exact reply (I1, LIBRARIES 1.3); "could not look inside" is
+// Clean is only the exact reply (I1); "could not look inside" is
 // neither clean nor a virus.
 func TestParseReply(t *testing.T) {
 	type want struct {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// LIBRARIES 1.5: three parts, a date of clamd's local time; everything else is
+// Three parts, a date of clamd's local time; everything else is
 // an unknown date, which counts as too old.
 func TestParseVersion(t *testing.T) {
 	now := time.Date(2022, 10, 12, 12, 0, 0, 0, time.UTC)

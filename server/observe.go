@@ -82,7 +82,7 @@ func (s *seen) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom lets the connection take a file directly (PERFORMANCE: sendfile).
+// ReadFrom lets the connection take a file directly with sendfile.
 func (s *seen) ReadFrom(r io.Reader) (int64, error) {
 	n, err := io.Copy(s.ResponseWriter, r)
 	s.bytes += n

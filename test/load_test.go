@@ -88,7 +88,7 @@ func TestConstantMemory(t *testing.T) {
 	small, large := peak(4<<20), peak(256<<20)
 	t.Logf("peak for 4 MiB: %d KiB, for 256 MiB: %d KiB", small, large)
 	if large-small > 32<<10 {
-		t.Errorf("256 MiB need %d KiB more than 4 MiB, want 32 MiB at most (PERFORMANCE.md)", large-small)
+		t.Errorf("256 MiB need %d KiB more than 4 MiB, want 32 MiB at most", large-small)
 	}
 }
 

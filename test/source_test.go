@@ -20,7 +20,7 @@ const (
 	maxFuncLines = 80
 )
 
-// TestSourceHabits guards what STYLE.md asks of every file and package.
+// TestSourceHabits guards the habits of every file and package that CONTRIBUTING.md names.
 func TestSourceHabits(t *testing.T) {
 	documented := map[string]bool{} // directory → has a package comment
 	for _, name := range goFiles(t) {
