@@ -45,6 +45,9 @@ func scanRecipient(r tuple, i int) notify.Recipient {
 func (s tables) Backlog(ctx context.Context, limit int) (b notify.Backlog, err error) {
 	err = s.read(ctx, func(r *reader) error {
 		b = notify.Backlog{Now: r.at}
+		if held, err := r.number(noticesHeld); err != nil || held > 0 {
+			return err // nothing is formed while notices are held
+		}
 		if b.Deliveries, err = r.openDeliveries(limit); err != nil {
 			return err
 		}

@@ -32,6 +32,10 @@ type Options struct {
 	BusyTimeout time.Duration    // how long to wait for another process's transaction; 0 means 10 s
 	Returned    string           // the outbox's folder of returned documents; "" means Zurückgewiesen
 	Readers     int              // connections for reading; 0 means 4, or twice the processors if that is more
+
+	// Restored is the detail of the audit record when the file turns out to be
+	// a snapshot that begins a new life: who put it there, and from where.
+	Restored mailbox.Detail
 }
 
 // SQLite is the embedded catalog: one file in WAL mode, one writer, several
@@ -89,7 +93,7 @@ func (s *SQLite) open() error {
 	if err := migrate(w.conn, o.Log); err != nil {
 		return errors.Join(err, w.conn.Close())
 	}
-	if err := revive(w.conn, o.Now()); err != nil {
+	if err := revive(w.conn, o); err != nil {
 		return errors.Join(err, w.conn.Close())
 	}
 	s.readers = make(chan *sqlite.Conn, s.o.Readers)

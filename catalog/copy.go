@@ -50,21 +50,32 @@ type copyWords struct {
 	columns   string // table, column, type as in SQLite, place in the primary key or 0
 	deferAll  string // checks references at the end of the transaction
 	overrides string // lets an INSERT give ids
+	counters  string // tables whose keys are counted, with the key
 	sequence  string // the last id that was given in table $1 with the key $2
 	advance   []string
 }
 
 func wordsOf(d Database) copyWords {
 	if _, ok := d.(*SQLite); ok {
-		return copyWords{
-			columns: `SELECT t.name, c.name, c.type, c.pk FROM sqlite_schema t JOIN pragma_table_info(t.name) c
-				WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.name`,
-			deferAll: "PRAGMA defer_foreign_keys = 1",
-			sequence: "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1 AND $2 <> ''",
-			advance: []string{"DELETE FROM sqlite_sequence WHERE name = $1",
-				"INSERT INTO sqlite_sequence (name, seq) SELECT $1, $3 WHERE $2 <> ''"},
-		}
+		return liteWords()
 	}
+	return postWords()
+}
+
+func liteWords() copyWords {
+	return copyWords{
+		columns: `SELECT t.name, c.name, c.type, c.pk FROM sqlite_schema t JOIN pragma_table_info(t.name) c
+			WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.name`,
+		deferAll: "PRAGMA defer_foreign_keys = 1",
+		counters: `SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c
+			WHERE t.type = 'table' AND t.sql LIKE '%AUTOINCREMENT%' AND c.pk = 1`,
+		sequence: "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = $1 AND $2 <> ''",
+		advance: []string{"DELETE FROM sqlite_sequence WHERE name = $1",
+			"INSERT INTO sqlite_sequence (name, seq) SELECT $1, $3 WHERE $2 <> ''"},
+	}
+}
+
+func postWords() copyWords {
 	return copyWords{
 		columns: `SELECT CAST(c.relname AS TEXT), CAST(a.attname AS TEXT),
 				CASE CAST(t.typname AS TEXT) WHEN 'int8' THEN 'INTEGER' WHEN 'int2' THEN 'INTEGER' WHEN 'text' THEN 'TEXT'
@@ -76,8 +87,10 @@ func wordsOf(d Database) copyWords {
 			ORDER BY CAST(c.relname AS TEXT) COLLATE "C", CAST(a.attname AS TEXT) COLLATE "C"`,
 		deferAll:  "SET CONSTRAINTS ALL DEFERRED",
 		overrides: " OVERRIDING SYSTEM VALUE",
-		sequence:  "SELECT coalesce(pg_sequence_last_value(CAST(pg_get_serial_sequence($1, $2) AS REGCLASS)), 0)",
-		advance:   []string{"SELECT setval(CAST(pg_get_serial_sequence($1, $2) AS REGCLASS), $3)"},
+		counters: `SELECT CAST(c.relname AS TEXT), CAST(a.attname AS TEXT) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+			WHERE c.relnamespace = to_regnamespace(current_schema()) AND c.relkind = 'r' AND a.attidentity <> ''`,
+		sequence: "SELECT coalesce(pg_sequence_last_value(CAST(pg_get_serial_sequence($1, $2) AS REGCLASS)), 0)",
+		advance:  []string{"SELECT setval(CAST(pg_get_serial_sequence($1, $2) AS REGCLASS), $3)"},
 	}
 }
 

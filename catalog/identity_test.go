@@ -49,7 +49,7 @@ func TestIdentityOverRestore(t *testing.T) {
 		t.Errorf("%+v became %+v", first, again)
 	}
 	for _, name := range []string{"copy1.db", "copy2.db"} {
-		if err := live.Backup(t.Context(), filepath.Join(dir, name)); err != nil {
+		if err := snapshotTo(t, live, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}

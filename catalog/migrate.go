@@ -15,8 +15,12 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// applicationID stands in the header of our files: "PoFa".
-const applicationID = 0x506f4661
+// Numbers in the header of our files: "PoFa", and "PoFc" in a snapshot until it
+// is opened in the place of the catalog that it was taken of.
+const (
+	applicationID = 0x506f4661
+	snapshotID    = 0x506f4663
+)
 
 var (
 	errForeign = errors.New("the file is an SQLite database, but not a catalog of Postfach")
@@ -70,13 +74,18 @@ func migrateLocked(c *sqlite.Conn, scripts []string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if at == 0 { // a snapshot of an older schema is still one afterwards
+		if err := c.Script(fmt.Sprintf("PRAGMA application_id=%d", applicationID)); err != nil {
+			return err
+		}
+	}
 	for n := at; n < len(scripts); n++ {
 		if err := c.Script(scripts[n]); err != nil {
 			return fmt.Errorf("migration %d: %w", n+1, err)
 		}
 		log.Info("catalog migrated", "schema", n+1)
 	}
-	return c.Script(fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, len(scripts)))
+	return c.Script(fmt.Sprintf("PRAGMA user_version=%d", len(scripts)))
 }
 
 // schemaVersion is 0 for an empty file.
@@ -94,7 +103,7 @@ func schemaVersion(c *sqlite.Conn, newest int) (int, error) {
 	switch {
 	case tables == 0 && version == 0:
 		return 0, nil
-	case application != applicationID:
+	case application != applicationID && application != snapshotID:
 		return 0, errForeign
 	case int(version) > newest:
 		return 0, fmt.Errorf("%w (schema %d, this one knows %d)", errNewer, version, newest)

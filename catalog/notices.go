@@ -29,8 +29,9 @@ const (
 	closeDelivery        = ` = $2 WHERE id = $1 AND told = 0 AND withdrawn = 0 AND superseded = 0`
 	closeAlert           = "UPDATE alerts SET done = $2 WHERE id = $1 AND done = 0"
 
-	claimable = `FROM notices WHERE state = 'queued' AND due <= $1 AND held_until <= $1 ORDER BY due, id LIMIT 1`
-	claim     = `UPDATE notices SET held_until = $2, attempts = attempts + 1 WHERE id = (SELECT id ` + claimable + `)
+	claimable = `FROM notices WHERE state = 'queued' AND due <= $1 AND held_until <= $1
+		AND NOT EXISTS (SELECT 1 FROM settings WHERE name = '` + noticesHeld + `' AND number > 0) ORDER BY due, id LIMIT 1`
+	claim = `UPDATE notices SET held_until = $2, attempts = attempts + 1 WHERE id = (SELECT id ` + claimable + `)
 		RETURNING id, message_id, topic, direction, account, address, data, created, begun, attempts`
 	selectAccountRecipient = `SELECT a.id, p.id, p.email, p.name, p.language, a.disabled
 		FROM accounts a JOIN persons p ON p.id = a.person WHERE a.id = $1`

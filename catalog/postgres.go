@@ -5,6 +5,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -173,7 +174,12 @@ func (p *Postgres) Ready(ctx context.Context) error {
 	return p.beat(ctx)
 }
 
-// Backup is refused: a server has its own ways (docs/postgresql.md).
-func (p *Postgres) Backup(context.Context, string) error {
-	return errors.New("a PostgreSQL catalog is backed up by its server's own means: see docs/postgresql.md")
+// Snapshot is refused: a server has its own ways (docs/postgresql.md).
+func (p *Postgres) Snapshot(context.Context, io.Writer) (Snapshot, error) {
+	return Snapshot{}, errNoSnapshot
 }
+
+// Check is refused like Snapshot.
+func (p *Postgres) Check(context.Context) error { return errNoSnapshot }
+
+var errNoSnapshot = errors.New("a PostgreSQL catalog is backed up by its server's own means: see docs/postgresql.md")

@@ -11,3 +11,9 @@ const (
 	putSetting    = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2"
 	firstSetting  = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
 )
+
+// number reads a setting; 0 for none.
+func (r *reader) number(name string) (n int64, err error) {
+	_, err = r.one(selectNumber, func(row tuple) { n = row.Int(0) }, name)
+	return n, err
+}

@@ -49,6 +49,9 @@ const (
 	OpSignInPaused Operation = "sign-in-paused"
 	OpNoticeRetry  Operation = "notice-retry"
 	OpExport       Operation = "audit-export"
+	OpBackup       Operation = "catalog-backup"  // begun, ok, or failed
+	OpRevive       Operation = "catalog-restore" // the first record of a catalog that came out of a backup
+	OpReleaseMails Operation = "notice-release"  // of those that a restore held back
 )
 
 // Record is one line of the audit log (DESIGN.md section 8). All but Detail is
