@@ -46,35 +46,34 @@ const exampleBucket = "s3://postfach/eins?endpoint=https://minio.example.org:900
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 // bucket reads s3://BUCKET/PREFIX?endpoint=URL and what may follow.
-func (l *loader) bucket(text string) (Place, error) {
+func (l *loader) bucket(text string) (b Bucket, p Place, err error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Opaque != "" || u.Fragment != "" {
-		return Place{}, errors.New("is not of the form s3://BUCKET/PREFIX?endpoint=URL, for example " + exampleBucket)
+		return b, p, errors.New("is not of the form s3://BUCKET/PREFIX?endpoint=URL, for example " + exampleBucket)
 	}
 	if u.User != nil {
-		return Place{}, fmt.Errorf("holds access keys; give them by %s and %s", envAccessKey, envSecretKey)
+		return b, p, fmt.Errorf("holds access keys; give them by %s and %s", envAccessKey, envSecretKey)
 	}
-	b := Bucket{Name: u.Host, Prefix: strings.Trim(u.Path, "/")}
+	b = Bucket{Name: u.Host, Prefix: strings.Trim(u.Path, "/")}
 	if !bucketName.MatchString(b.Name) {
-		return Place{}, fmt.Errorf("%q is no name of a bucket", b.Name)
+		return b, p, fmt.Errorf("%q is no name of a bucket", b.Name)
 	}
 	if b.Prefix != "" {
 		for step := range strings.SplitSeq(b.Prefix, "/") {
 			if step == "" || step == "." || step == ".." || len(b.Prefix) > 200 || strings.ContainsFunc(step, isControl) {
-				return Place{}, fmt.Errorf("%q is no prefix for keys", b.Prefix)
+				return b, p, fmt.Errorf("%q is no prefix for keys", b.Prefix)
 			}
 		}
 	}
 	q, err := readQuery(u.RawQuery, "endpoint", "region", "path_style", "ca", "plain_http", "credentials", "profile",
 		"sse", "kms_key", "retention", "retention_days")
 	if err != nil {
-		return Place{}, err
+		return b, p, err
 	}
 	if err := errors.Join(l.bucketWhere(&b, q), l.bucketKeys(&b, q), bucketRules(&b, q)); err != nil {
-		return Place{}, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
+		return b, p, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	l.c.Bucket = b
-	return Place{Kind: "s3", Path: strings.TrimSuffix(b.Name+"/"+b.Prefix, "/")}, nil
+	return b, Place{Kind: "s3", Path: strings.TrimSuffix(b.Name+"/"+b.Prefix, "/")}, nil
 }
 
 // bucketWhere reads which server it is.

@@ -44,6 +44,7 @@ type Config struct {
 	Upload       Upload
 	Clients      Clients
 	OIDC         OIDC
+	Backup       Backup
 	Log          Log
 	Upkeep       Upkeep
 

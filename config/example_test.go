@@ -84,7 +84,8 @@ func TestExampleDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	examples := []string{"tls", "  cert", "  key", "trusted_proxies", "names", "  member_number", "  ca", "  templates", "  spool", "  syslog",
-		"oidc", "  issuer", "  audiences", "  clients", "  login_claim", "  scope", "  algorithms", "  max_age", "  challenge"}
+		"oidc", "  issuer", "  audiences", "  clients", "  login_claim", "  scope", "  algorithms", "  max_age", "  challenge",
+		"backup", "  to", "  every", "  keep", "  encrypt_to"}
 	on := offKey.ReplaceAllFunc(text, func(m []byte) []byte {
 		key := strings.Replace(string(m), "#", "", 1)
 		if slices.Contains(examples, strings.TrimSuffix(key, ":")) {

@@ -64,6 +64,7 @@ func (l *loader) load(text []byte) (Config, error) {
 	l.clients(top.sub("clients"))
 	l.upkeep(top)
 	l.oidc(top)
+	l.backup(top)
 	l.log(top.sub("log"))
 	top.done()
 	if len(l.faults) > 0 {

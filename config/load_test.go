@@ -109,7 +109,7 @@ const (
 func TestRefusals(t *testing.T) {
 	for _, tc := range []struct{ old, new, want string }{
 		// the form of the file
-		{"", "relase: single", "12: relase: unknown key; known here: audit_segments, authority, catalog"},
+		{"", "relase: single", "12: relase: unknown key; known here: audit_segments, authority, backup, catalog"},
 		{"", "scan: {max_sise: 1MiB}", "12: scan.max_sise: unknown key; known here: ca, clamd"},
 		{"", "scan: {encrypted: {files: refuse}}", "12: scan.encrypted.files: unknown key"},
 		{"", "release: single\nrelease: four-eyes", "13: release: is given twice, first in line 12"},

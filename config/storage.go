@@ -12,9 +12,10 @@ import (
 const exampleStorage = "dir:/var/lib/postfach/blobs"
 
 // storage reads dir:PATH or s3://….
-func (l *loader) storage(text string) (Place, error) {
+func (l *loader) storage(text string) (p Place, err error) {
 	if strings.HasPrefix(text, "s3:") {
-		return l.bucket(text)
+		l.c.Bucket, p, err = l.bucket(text)
+		return p, err
 	}
 	return l.place("dir", text, exampleStorage+" or "+exampleBucket)
 }

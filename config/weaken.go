@@ -31,6 +31,9 @@ func (c Config) Weakenings() []string {
 	say(c.ReleaseMachine == "direct",
 		"release_machine: direct – Programmkonten dürfen ohne zweite Person in das Wurzelverzeichnis schreiben.",
 		"release_machine: direct – machine accounts may write into the root without a second person.")
+	say(c.Backup.To.Kind != "" && c.Backup.Recipients == "",
+		"backup: ohne encrypt_to – Sicherungen des Katalogs mit allen Namen liegen unverschlüsselt.",
+		"backup: without encrypt_to – backups of the catalog with all names lie there in plain text.")
 	for _, path := range c.exposed {
 		say(true,
 			fmt.Sprintf("%s – diese geheime Datei kann auf diesem Rechner jeder lesen.", path),

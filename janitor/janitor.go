@@ -40,13 +40,18 @@ type Janitor struct {
 	Storage   Storage
 	Uploads   Uploads
 	MaxUpload time.Duration // the longest an upload may take
-	Log       *slog.Logger
+	// Lost, when set, says between which times the catalog does not know what
+	// it once named, since it was restored from a backup: from the last thing
+	// it knew until its new life. Nothing of then is deleted.
+	Lost func(ctx context.Context) (from, until time.Time, err error)
+	Log  *slog.Logger
 }
 
 // Swept says what one round found.
 type Swept struct {
 	Blobs   int   // unnamed ones, deleted unless dry
 	Bytes   int64 // of them
+	Spared  int   // unnamed ones of a time that a restore has lost; they stay
 	Scratch int   // leftovers of crashed uploads, deleted unless dry
 	Uploads int   // in chunks and given up, deleted unless dry
 }
@@ -59,6 +64,13 @@ func (j *Janitor) Sweep(ctx context.Context, dry bool) (Swept, error) {
 	}
 	var s Swept
 	before := now.Add(-2 * j.MaxUpload)
+	var from, until time.Time
+	if j.Lost != nil {
+		var err error
+		if from, until, err = j.Lost(ctx); err != nil {
+			return Swept{}, err
+		}
+	}
 	err := j.Storage.Walk(ctx, func(b storage.BlobInfo) error {
 		if !b.Key.Version.Time().Before(before) || !b.ModTime.Before(before) {
 			return nil
@@ -66,6 +78,11 @@ func (j *Janitor) Sweep(ctx context.Context, dry bool) (Swept, error) {
 		named, err := j.Catalog.Committed(ctx, b.Key.Version)
 		if err != nil || named {
 			return err
+		}
+		// An upload that the lost catalog took may have begun before.
+		if at := b.Key.Version.Time(); !at.Before(from.Add(-2*j.MaxUpload)) && !at.After(until) {
+			s.Spared++
+			return nil
 		}
 		s.Blobs++
 		s.Bytes += b.Size
@@ -109,6 +126,6 @@ func (j *Janitor) Run(ctx context.Context) {
 			j.Log.ErrorContext(ctx, "sweep failed", "err", err)
 			continue
 		}
-		j.Log.InfoContext(ctx, "storage swept", "unnamed", s.Blobs, "bytes", s.Bytes, "scratch", s.Scratch, "uploads", s.Uploads)
+		j.Log.InfoContext(ctx, "storage swept", "unnamed", s.Blobs, "bytes", s.Bytes, "spared", s.Spared, "scratch", s.Scratch, "uploads", s.Uploads)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -103,7 +104,8 @@ func (d *Dir) visit(ctx context.Context, parent string, e fs.DirEntry, level int
 	switch {
 	case level == depth:
 		return leaf(rel, e)
-	case level == 1 && (rel == markerName || rel == stagingName || rel == chunksName || rel == auditName || rel == lostFound):
+	case level == 1 && (rel == markerName || rel == stagingName || rel == chunksName || rel == auditName || rel == lostFound ||
+		strings.HasPrefix(rel, standingName)):
 		return nil
 	case e.IsDir() && !(level == 1 && reserved(rel)):
 		return d.walk(ctx, rel, level+1, leaf, stray)

@@ -20,6 +20,7 @@ import (
 // The tree of a Dir:
 //
 //	postfach-storage                        the marker
+//	.catalog                                how far the catalog has come, see Standing
 //	.staging/                               uploads without a verdict, where they need a name
 //	.audit/                                 the shipped audit log, see segments.go
 //	<member>/<folder>/<xx>/<version id>     blobs; xx = the id's last two hex digits

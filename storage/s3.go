@@ -127,6 +127,7 @@ func positive(n, otherwise int) int {
 //	.open/<member>/<folder>/<version id>     an upload in parts is under way
 //	.chunks/<account>/<upload>/…             see S3Chunks
 //	.audit/<life>/<number>.log and .detail  the shipped audit log, see segments.go
+//	.catalog                                 see Standing
 type S3 struct {
 	o      S3Options
 	core   *minio.Core // repeats

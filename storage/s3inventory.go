@@ -58,7 +58,7 @@ func (s *S3) Strays(ctx context.Context, limit int) ([]string, error) {
 		_, blob := s.blobKey(info.Key)
 		_, beside := s.blobKey(strings.TrimSuffix(info.Key, besideSuffix))
 		_, _, intent := s.intended(info.Key)
-		if blob || beside || intent || strings.HasPrefix(info.Key, s.o.Prefix+chunksName+"/") ||
+		if blob || beside || intent || info.Key == s.o.Prefix+standingName || strings.HasPrefix(info.Key, s.o.Prefix+chunksName+"/") ||
 			strings.HasPrefix(info.Key, s.segment("")) {
 			return nil
 		}

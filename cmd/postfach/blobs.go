@@ -20,6 +20,9 @@ type blobStore interface {
 	janitor.Storage
 	segment.Store
 	Verify(ctx context.Context, key mailbox.BlobKey) (sum [32]byte, size int64, err error)
+	Describe(ctx context.Context, key mailbox.BlobKey) (mailbox.Description, error)
+	Standing(ctx context.Context) ([]byte, error)
+	SetStanding(ctx context.Context, text []byte) error
 	StagingDir() string
 	Notes() []string
 	Close() error
@@ -49,14 +52,22 @@ func openStorage(c config.Config) (blobStore, mailbox.Chunks, error) {
 }
 
 func openBucket(b config.Bucket, o storage.Options) (*storage.S3, error) {
-	roots, err := readRoots(b.CA)
+	all, err := bucketOptions(b, o)
 	if err != nil {
 		return nil, err
 	}
-	return storage.OpenS3(storage.S3Options{Options: o, Endpoint: b.Endpoint, Roots: roots, Region: b.Region, PathStyle: b.PathStyle,
+	return storage.OpenS3(all)
+}
+
+func bucketOptions(b config.Bucket, o storage.Options) (storage.S3Options, error) {
+	roots, err := readRoots(b.CA)
+	if err != nil {
+		return storage.S3Options{}, err
+	}
+	return storage.S3Options{Options: o, Endpoint: b.Endpoint, Roots: roots, Region: b.Region, PathStyle: b.PathStyle,
 		Bucket: b.Name, Prefix: b.Prefix, Spool: b.Spool,
 		Credentials: storage.S3Credentials{AccessKey: b.AccessKey, SecretKey: b.SecretKey, SessionToken: b.SessionToken,
 			File: b.CredentialsFile, Profile: b.Profile, InstanceRole: b.InstanceRole},
 		Encryption: storage.S3Encryption{Mode: b.Encryption, KeyID: b.KMSKey},
-		Retention:  storage.S3Retention{Mode: b.Retention, For: time.Duration(b.RetentionDays) * 24 * time.Hour}})
+		Retention:  storage.S3Retention{Mode: b.Retention, For: time.Duration(b.RetentionDays) * 24 * time.Hour}}, nil
 }

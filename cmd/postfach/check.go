@@ -27,7 +27,7 @@ type checkCmd struct {
 
 // Help tells what is asked.
 func (checkCmd) Help() string {
-	return `Reads the configuration; makes a small change in the catalog; asks whether the storage can be written; sends the scanner a test signature, an encrypted and a nested archive and one announced chunk of max_size; connects, secures and signs in at the mail relay. Everything that is wrong is said at once, and so is every setting that protects less than the usual one. --brief: the relay being away, mails that failed and signatures past half their age are warnings, since uploads go on.`
+	return `Reads the configuration; makes a small change in the catalog; asks whether the storage can be written; sends the scanner a test signature, an encrypted and a nested archive and one announced chunk of max_size; connects, secures and signs in at the mail relay. Everything that is wrong is said at once, and so is every setting that protects less than the usual one. --brief: the relay being away, mails that failed or are held, signatures past half their age and a backup that is behind are warnings, since uploads go on.`
 }
 
 // grade of a finding, in the order of monitoring systems.
@@ -71,6 +71,7 @@ func (c *checkCmd) Run(e *env) error {
 	defer a.closeParts()
 	all = append(all, a.checkCatalog(e.ctx), a.checkStorage(e.ctx), a.checkScanner(e.ctx), a.checkRelay(e.ctx))
 	all = append(all, checkProvider(e.ctx, cfg)...)
+	all = append(all, a.checkRecovery(e.ctx)...)
 	return c.tell(e, all)
 }
 

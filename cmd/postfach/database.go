@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,7 +29,13 @@ type catalogStore interface {
 	segment.Catalog
 	Inquire(ctx context.Context, fn func(*catalog.Inquiry) error) error
 	Identity(ctx context.Context) (catalog.Identity, error)
-	Backup(ctx context.Context, path string) error
+	Snapshot(ctx context.Context, w io.Writer) (catalog.Snapshot, error)
+	Check(ctx context.Context) error
+	Life(ctx context.Context) (catalog.Life, error)
+	Revive(ctx context.Context, detail mailbox.Detail) error
+	RaiseIDs(ctx context.Context, behind int64) error
+	Standing(ctx context.Context) (catalog.Standing, error)
+	ReleaseNotices(ctx context.Context, again bool, by mailbox.By) (catalog.Released, error)
 	Close() error
 }
 

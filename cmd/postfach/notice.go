@@ -13,6 +13,8 @@ import (
 type noticeCmd struct {
 	List  noticeList  `cmd:"" help:"List mails that are to be sent, were sent, failed or were dropped."`
 	Retry noticeRetry `cmd:"" help:"Send a failed mail again; its three days begin anew."`
+
+	Release noticeRelease `cmd:"" help:"Let mails go out again that a restore has held back."`
 }
 
 type noticeList struct {

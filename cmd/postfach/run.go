@@ -28,7 +28,8 @@ type cli struct {
 	Storage  storageCmd  `cmd:"" help:"The stored bytes."`
 	Import   importCmd   `cmd:"" help:"Take over the data folder of an ownCloud."`
 	Export   exportCmd   `cmd:"" help:"Write mailboxes as plain folders with a list and digests."`
-	Backup   backupCmd   `cmd:"" help:"Copy the catalog beside a running server."`
+	Backup   backupCmd   `cmd:"" help:"Copies of the catalog, made beside a running server."`
+	Restore  restoreCmd  `cmd:"" help:"Begin again from a backup of the catalog."`
 	Catalog  catalogCmd  `cmd:"" help:"The database of the catalog."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 	Help     helpCmd     `cmd:"" help:"Print help on a command: postfach help member add."`

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -39,6 +40,12 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, started fun
 			log.Error("closing", "err", err)
 		}
 	}()
+	checked, err := a.beginning(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	registry := prometheus.NewRegistry()
 	worker, err := newWorker(cfg, a, registry)
 	if err != nil {
@@ -62,6 +69,11 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, started fun
 	if err != nil {
 		return err
 	}
+	recovery, err := newRecovery(a, registry)
+	if err != nil {
+		return err
+	}
+	keepers = append(append(keepers, recovery...), a.keepStanding(checked, end))
 	checks := []server.Check{
 		{Name: "catalog", Ask: a.catalog.Ready},
 		{Name: "storage", Ask: a.blobs.Ready},
@@ -82,7 +94,11 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, started fun
 			log.Error("notices", "err", err)
 		}
 	}, a.gate.Run, a.service.Run, a.janitor.Run, authenticator.Run)
-	return runAll(ctx, srv.Run, workers...)
+	err = runAll(ctx, srv.Run, workers...)
+	if wrong, ok := errors.AsType[*wrongOrder](context.Cause(ctx)); ok {
+		return errors.Join(wrong, err)
+	}
+	return err
 }
 
 // runAll runs the server until ctx ends, and the workers until the last

@@ -16,6 +16,7 @@ import (
 type storageCmd struct {
 	Verify  storageVerify  `cmd:"" help:"Read every stored version and compare it with its SHA-256."`
 	Copy    storageCopy    `cmd:"" help:"Copy all stored bytes to another storage, for example from a folder to a bucket."`
+	Lost    storageLost    `cmd:"" help:"List what the storage holds and a restored backup does not know."`
 	Collect storageCollect `cmd:"" help:"Delete stored bytes that no version names and that are older than two uploads may take."`
 }
 
@@ -104,22 +105,67 @@ func number[ID ~int64](id ID) string { return strconv.FormatInt(int64(id), 10) }
 
 type storageCollect struct {
 	DryRun bool `help:"Delete nothing; say what would go."`
+	Lost   bool `help:"Give up what a restored backup does not know, too. Nobody can bring it back afterwards."`
+	ordered
 }
 
+// opCollectLost is recorded when somebody gives up what a restore has lost.
+const opCollectLost mailbox.Operation = "storage-collect-lost"
+
 func (c *storageCollect) Run(e *env) error {
+	by, err := c.by(e)
+	if err != nil {
+		return err
+	}
 	a, err := e.open()
 	if err != nil {
 		return err
 	}
 	defer a.done(e)
+	if err := a.checkStanding(e.ctx); err != nil {
+		return err
+	}
+	if c.Lost {
+		a.janitor.Lost = nil
+	}
 	swept, err := a.janitor.Sweep(e.ctx, c.DryRun)
 	if err != nil {
 		return err
+	}
+	if swept.Spared > 0 {
+		e.say("%d blobs stay that a restored backup does not know (storage lost lists them, --lost gives them up)", swept.Spared)
 	}
 	if c.DryRun {
 		e.say("%d unnamed blobs of %s would be deleted", swept.Blobs, bytesOf(swept.Bytes))
 		return nil
 	}
 	e.say("%d unnamed blobs of %s deleted, and %d leftovers of broken uploads", swept.Blobs, bytesOf(swept.Bytes), swept.Scratch+swept.Uploads)
+	if !c.Lost {
+		return nil
+	}
+	return a.catalog.Append(e.ctx, mailbox.Record{Operation: opCollectLost, Result: "ok", Detail: mailbox.Detail{Door: "cli",
+		System: by.System, Order: by.Order, Count: int64(swept.Blobs), Size: swept.Bytes}})
+}
+
+type storageLost struct {
+	To string `required:"" placeholder:"FILE" help:"A new file for the list (CSV)."`
+}
+
+// Help says what it is for.
+func (storageLost) Help() string {
+	return `After a restore: documents that were stored after the backup was made, with what the storage knows of them. Nobody sees them; whoever sent them must send them again, unless a sync client has done so already. They stay until storage collect --lost.`
+}
+
+func (c *storageLost) Run(e *env) error {
+	a, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer a.done(e)
+	n, err := a.newer(e.ctx, c.To)
+	if err != nil {
+		return err
+	}
+	e.say("%d documents of %s", n.blobs, bytesOf(n.bytes))
 	return nil
 }

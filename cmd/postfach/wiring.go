@@ -54,7 +54,8 @@ func open(cfg config.Config, log *slog.Logger) (*app, error) {
 	o.Chunks = chunks
 	a.service = mailbox.New(a.catalog, a.blobs, a.gate, o)
 	a.directory = auth.NewDirectory(a.catalog)
-	a.janitor = &janitor.Janitor{Catalog: a.catalog, Storage: a.blobs, Uploads: a.service, MaxUpload: cfg.Upload.MaxDuration, Log: log}
+	a.janitor = &janitor.Janitor{Catalog: a.catalog, Storage: a.blobs, Uploads: a.service, MaxUpload: cfg.Upload.MaxDuration,
+		Lost: a.lost, Log: log}
 	return a, nil
 }
 

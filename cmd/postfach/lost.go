@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"postfach/mailbox"
+	"postfach/storage"
+)
+
+// lostBlob is a document in the storage that the catalog does not name.
+type lostBlob struct {
+	storage.BlobInfo
+	about mailbox.Description // zero where there is none
+}
+
+// walkUnnamed calls fn for every blob since a time that no version names.
+func (a *app) walkUnnamed(ctx context.Context, since time.Time, fn func(lostBlob) error) error {
+	return a.blobs.Walk(ctx, func(b storage.BlobInfo) error {
+		if b.Key.Version.Time().Before(since) {
+			return nil
+		}
+		named, err := a.catalog.Committed(ctx, b.Key.Version)
+		if err != nil || named {
+			return err
+		}
+		about, err := a.blobs.Describe(ctx, b.Key)
+		if k := mailbox.KindOf(err); err != nil && k != mailbox.Unsupported && k != mailbox.NotFound {
+			return err
+		}
+		return fn(lostBlob{b, about})
+	})
+}
+
+// lostList is a CSV file of them.
+type lostList struct {
+	f *os.File
+	w *csv.Writer
+}
+
+// newLostList makes the file; "" makes none.
+func newLostList(path string) (*lostList, error) {
+	if path == "" {
+		return &lostList{}, nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	l := &lostList{f, csv.NewWriter(f)}
+	l.w.Comma = ';'
+	return l, l.w.Write([]string{"key", "stored", "member", "path", "bytes", "sha256", "entry", "person"})
+}
+
+func (l *lostList) add(b lostBlob) error {
+	if l.f == nil {
+		return nil
+	}
+	sum := ""
+	if b.about.SHA256 != [32]byte{} {
+		sum = fmt.Sprintf("%x", b.about.SHA256)
+	}
+	return l.w.Write([]string{b.Key.String(), b.Key.Version.Time().UTC().Format(time.RFC3339), b.Key.Member, plain(b.about.Path),
+		fmt.Sprint(b.Size), sum, number(b.about.Entry), number(b.about.Person)})
+}
+
+func (l *lostList) close() error {
+	if l.f == nil {
+		return nil
+	}
+	l.w.Flush()
+	return errors.Join(l.w.Error(), l.f.Sync(), l.f.Close())
+}
