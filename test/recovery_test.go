@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+
+	"postfach/test/world"
+)
+
+// ageKeys gives a file with a secret key and the public one.
+func ageKeys(t *testing.T) (identity, recipient string) {
+	t.Helper()
+	key, err := age.GenerateX25519Identity()
+	must(t, err)
+	identity = filepath.Join(t.TempDir(), "key.txt")
+	writeFile(t, identity, "# of a test\n"+key.String()+"\n")
+	return identity, key.Recipient().String()
+}
+
+// loseCatalog is the end of the machine: only the storage is left.
+func loseCatalog(t *testing.T, w *world.World) {
+	t.Helper()
+	w.Kill()
+	for _, end := range []string{"", "-wal", "-shm", "-reserve"} {
+		_ = os.Remove(filepath.Join(w.Data, "catalog.db"+end))
+	}
+}
+
+// pastQuiet is how long it takes until a mail would have come.
+const pastQuiet = 6 * time.Second
+
+// TestRestoreOfBackup: what stood in an encrypted backup is there again on an
+// empty machine; nothing of it can be read without the key; no mail comes twice;
+// no id is given twice; what is newer stays in the storage (L16, P63).
+func TestRestoreOfBackup(t *testing.T) {
+	identity, recipient := ageKeys(t)
+	o := world.Everybody()
+	o.Quiet, o.AtMost = 3*time.Second, 6*time.Second
+	w := whole(t, o)
+	const canary = "Kanarienvogel Übersicht.txt"
+	w.Put(t, "anna", "/dav/an_KVBbg/"+strings.ReplaceAll(strings.ReplaceAll(canary, " ", "%20"), "Ü", "%C3%9C"), "alt")
+	w.Put(t, "bert", "/dav/0815/Bescheid.txt", "Bescheid")
+	file := filepath.Join(t.TempDir(), "catalog.db.age")
+	if out := w.CLI("", "backup", file, "--encrypt-to", recipient, "--order", "Probe"); !strings.Contains(out, "SHA-256") {
+		t.Error(out)
+	}
+	// Its mail goes out after the backup, which therefore does not know that.
+	told := len(w.WaitMails(t, "anna@example.org", 1))
+	noCanaries(t, filepath.Dir(file), canary, "anna Beispiel", "anna@example.org", "127.0.0.1", "Musterhausen", "SQLite format 3")
+
+	w.Put(t, "anna", "/dav/an_KVBbg/nach%20der%20Sicherung.txt", "neu")
+	lostID := fileID(t, w, "/dav/an_KVBbg/nach%20der%20Sicherung.txt")
+	w.WaitMails(t, "bert@example.org", 1)
+	loseCatalog(t, w)
+
+	// An empty catalog in front of the old storage is not taken for the right one.
+	w.Launch()
+	refusedStart(t, w, "holds the documents of another catalog")
+	if out, err := w.Try("", "storage", "collect"); err == nil {
+		t.Errorf("the storage was swept by a catalog that knows nothing: %s", out)
+	}
+
+	if out, err := w.Try("", "restore", "--from", file); err == nil || !strings.Contains(out, "--identity") {
+		t.Errorf("without the key: %v %s", err, out)
+	}
+	out := w.CLI("", "restore", "--from", file, "--identity", identity, "--order", "Nacht vom 3. auf den 4.")
+	if !strings.Contains(out, "1 documents") || !strings.Contains(out, "mails are held") {
+		t.Error(out)
+	}
+	if out, err := w.Try("", "restore", "--from", file, "--identity", identity); err == nil || !strings.Contains(out, "not empty") {
+		t.Errorf("over a catalog with content: %v %s", err, out)
+	}
+	before := len(w.AllMails())
+	w.Serve()
+	w.Get(t, "anna", "/dav/an_KVBbg/Kanarienvogel%20%C3%9Cbersicht.txt")
+	w.Do(t, world.Exchange{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/nach%20der%20Sicherung.txt", Want: 404})
+	w.Put(t, "bert", "/dav/0815/Zweiter%20Bescheid.txt", "zwei")
+	if id := fileID(t, w, "/dav/Zweiter%20Bescheid.txt"); id <= lostID {
+		t.Errorf("id %s after %s, which was given before", id, lostID)
+	}
+	time.Sleep(pastQuiet)
+	if n := len(w.AllMails()); n != before {
+		t.Errorf("%d mails went out although they are held", n-before)
+	}
+	if out, _ := w.Try("", "check"); !strings.Contains(out, "mails are held") {
+		t.Errorf("check does not say it:\n%s", out)
+	}
+	if m := metrics(t, w); !regexp.MustCompile(`postfach_notices_held_seconds [1-9]`).MatchString(m) {
+		t.Error("no metric says that mails are held")
+	}
+
+	if out := w.CLI("", "notice", "release"); !strings.Contains(out, "not sent again") {
+		t.Error(out)
+	}
+	if out, err := w.Try("", "notice", "release"); err == nil {
+		t.Errorf("released twice: %s", out)
+	}
+	w.WaitMails(t, "anna@example.org", told+1)
+	time.Sleep(pastQuiet)
+	if n := len(w.Mails("anna@example.org")); n != told+1 {
+		t.Errorf("%d mails to the clerk, not %d", n, told+1)
+	}
+
+	list := filepath.Join(t.TempDir(), "lost.csv")
+	w.CLI("", "storage", "lost", "--to", list)
+	if text := readFile(t, list); strings.Count(text, "\n") != 2 || !strings.Contains(text, "/an_KVBbg/nach der Sicherung.txt") {
+		t.Errorf("what was lost:\n%s", text)
+	}
+	if out := w.CLI("", "audit", "replay", "--verify"); !strings.Contains(out, "0 differences") || !strings.Contains(out, "0 missing") {
+		t.Error(out)
+	}
+	log := w.CLI("", "audit", "list", "--limit", "0")
+	for _, want := range []string{"catalog-restore", "catalog-backup", "notice-release", "Probe", "Nacht vom 3."} {
+		if !strings.Contains(log, want) {
+			t.Errorf("no %q in the audit log:\n%s", want, log)
+		}
+	}
+}
+
+// noCanaries looks for words in every file below a folder.
+func noCanaries(t *testing.T, folder string, words ...string) {
+	t.Helper()
+	files := 0
+	must(t, filepath.WalkDir(folder, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		files++
+		b, err := os.ReadFile(path)
+		for _, word := range words {
+			if bytes.Contains(b, []byte(word)) {
+				t.Errorf("%s can be read in %s", word, path)
+			}
+		}
+		return err
+	}))
+	if files == 0 {
+		t.Errorf("nothing lies in %s", folder)
+	}
+}
+
+// fileID is the id that sync clients know a file by.
+func fileID(t *testing.T, w *world.World, path string) string {
+	t.Helper()
+	a := w.Do(t, world.Exchange{As: "anna", Method: "PROPFIND", Path: path, Header: depth0,
+		Body: `<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop><oc:fileid/></d:prop></d:propfind>`, Want: 207})
+	m := regexp.MustCompile(`fileid>(\d+)<`).FindSubmatch(a.Body)
+	if m == nil {
+		t.Fatalf("no id in %s", a.Body)
+	}
+	return fmt.Sprintf("%020s", m[1])
+}
+
+func metrics(t *testing.T, w *world.World) string {
+	t.Helper()
+	r, err := http.Get(w.Metrics + "/metrics")
+	must(t, err)
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	must(t, err)
+	return string(b)
+}
+
+// refusedStart waits until a server that was launched ends, saying why.
+func refusedStart(t *testing.T, w *world.World, why string) {
+	t.Helper()
+	eventually(t, "the server ends", func() bool { return strings.Contains(w.Log(), why) })
+	w.Kill()
+}
