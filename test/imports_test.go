@@ -43,6 +43,7 @@ var directions = map[string]direction{
 	"mailcatcher": {banned: []string{"database/sql"}},
 	"demo":        {ours: []string{"mailcatcher", "deploy"}, banned: []string{"database/sql", "postfach/mailbox"}},
 	"deploy":      {}, // files that the binary carries
+	"backup":      {banned: []string{"database/sql", "postfach/mailbox", "postfach/catalog"}},
 	"bench":       {ours: []string{"scan/scantest", "mailcatcher", "test/world"}},
 	"test":        {ours: []string{"mailbox", "scan/scantest", "catalog/pgtest", "mailcatcher", "deploy"}},
 	"cmd":         {ours: []string{"*"}},
