@@ -267,7 +267,14 @@ func TestRestoredBackup(t *testing.T) {
 	a.write(t, 5)
 	a.ship(t)
 	backup := filepath.Join(t.TempDir(), "backup.db")
-	if err := a.Backup(t.Context(), backup); err != nil {
+	file, err := os.Create(backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Snapshot(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
 	a.write(t, 4)
