@@ -74,6 +74,19 @@ func (q *Inquiry) EachVersion(m mailbox.MemberID, fn func(mailbox.Version) error
 		func(row tuple) error { return fn(scanVersion(row, 0)) }, c.args...)
 }
 
+// VersionsAfter gives versions by id, after one, at most limit; member 0 means
+// all.
+func (s tables) VersionsAfter(ctx context.Context, m mailbox.MemberID, after mailbox.VersionID, limit int, fn func(mailbox.Version) error) error {
+	var c clauses
+	c.add(true, "v.id > ?", after[:])
+	c.add(m != 0, "v.member = ?", int64(m))
+	c.args = append(c.args, int64(limit))
+	return s.read(ctx, func(r *reader) error {
+		return r.each("SELECT "+versionColumns+" FROM versions v"+c.where()+"ORDER BY v.id LIMIT $"+strconv.Itoa(len(c.args)),
+			func(row tuple) error { return fn(scanVersion(row, 0)) }, c.args...)
+	})
+}
+
 // DeliveryQuery chooses deliveries; zero fields choose nothing out.
 type DeliveryQuery struct {
 	Member     mailbox.MemberID

@@ -68,7 +68,8 @@ type Blobs interface {
 	Stage(ctx context.Context, key BlobKey, size int64) (Staged, error)
 	// Open reads n bytes from offset (n < 0: to the end). Kind NotFound when
 	// there is no such blob. A directory storage returns an *os.File positioned
-	// at offset, so that a door may use sendfile.
+	// at offset, so that a door may use sendfile. What comes back may tell the
+	// length of the whole blob, by Stat or by BlobSize() (bytes int64, known bool).
 	Open(ctx context.Context, key BlobKey, offset, n int64) (io.ReadCloser, error)
 	// Remove deletes a blob that no version names; kind NotFound when there is
 	// none.

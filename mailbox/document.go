@@ -63,7 +63,7 @@ func (d *Document) Read(ctx context.Context, offset, n int64) (io.ReadCloser, er
 		}
 		d.s.reads.remember(k, now)
 	}
-	body, err := d.s.blobs.Open(ctx, v.Blob, offset, n)
+	body, err := d.s.openWhole(ctx, v, offset, n)
 	if err == nil {
 		d.s.reads.begin(fetchKey{d.actor.Person, v.ID})
 	}

@@ -149,6 +149,9 @@ func (s *section) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, &s.Lim
 
 func (s *section) Close() error { return s.file.Close() }
 
+// Stat is that of the whole blob.
+func (s *section) Stat() (fs.FileInfo, error) { return s.file.Stat() }
+
 // Ready says whether an upload could be stored now: the folder is still the
 // one that was opened, can be written, and has room. It writes nothing.
 func (d *Dir) Ready(ctx context.Context) error {

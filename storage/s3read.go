@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
@@ -57,7 +58,21 @@ func (s *S3) Open(ctx context.Context, key mailbox.BlobKey, offset, n int64) (io
 	if part && !answersRange(header, offset) {
 		return nil, errors.Join(refusal("storage: open "+key.String(), errors.New("the answer is not the range asked for")), body.Close())
 	}
-	return &s3Reader{body: body, s3: s, what: key.String()}, nil
+	return &s3Reader{body: body, s3: s, what: key.String(), size: wholeSize(header)}, nil
+}
+
+// wholeSize is the length of the object behind an answer; -1 where it does not
+// say.
+func wholeSize(h http.Header) int64 {
+	text := h.Get("Content-Length")
+	if r := h.Get("Content-Range"); r != "" {
+		_, text, _ = strings.Cut(r, "/")
+	}
+	size, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return size
 }
 
 // answersRange says whether the answer begins where it should; a server that
@@ -87,7 +102,11 @@ type s3Reader struct {
 	body io.ReadCloser
 	s3   *S3
 	what string
+	size int64 // of the whole blob; -1 for unknown
 }
+
+// BlobSize is the length of the whole blob in bytes.
+func (r *s3Reader) BlobSize() (int64, bool) { return r.size, r.size >= 0 }
 
 func (r *s3Reader) Read(p []byte) (int, error) {
 	n, err := r.body.Read(p)

@@ -38,6 +38,7 @@ var directions = map[string]direction{
 	"web":         {ours: []string{"mailbox", "auth", "reply"}, banned: everyDoor},
 	"letter":      {banned: []string{"net/http", "database/sql", "postfach/mailbox"}},
 	"janitor":     {ours: []string{"mailbox", "storage"}, banned: []string{"database/sql"}},
+	"scrub":       {ours: []string{"mailbox"}, banned: []string{"net/http", "database/sql"}},
 	"syslog":      {banned: []string{"net/http", "database/sql", "postfach/mailbox"}},
 	"server":      {banned: []string{"postfach/mailbox"}},
 	"mailcatcher": {banned: []string{"database/sql"}},

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 
-	"postfach/catalog"
 	"postfach/cmd/postfach/replay"
 	"postfach/mailbox"
 )
@@ -18,45 +17,6 @@ type storageCmd struct {
 	Copy    storageCopy    `cmd:"" help:"Copy all stored bytes to another storage, for example from a folder to a bucket."`
 	Lost    storageLost    `cmd:"" help:"List what the storage holds and a restored backup does not know."`
 	Collect storageCollect `cmd:"" help:"Delete stored bytes that no version names and that are older than two uploads may take."`
-}
-
-type storageVerify struct {
-	Member string `placeholder:"NUMBER" help:"Only the versions of a member."`
-}
-
-func (c *storageVerify) Run(e *env) error {
-	a, err := e.open()
-	if err != nil {
-		return err
-	}
-	defer a.done(e)
-	want := make(map[mailbox.VersionID]replay.Version)
-	keys := make(map[mailbox.VersionID]mailbox.BlobKey)
-	err = a.catalog.Inquire(e.ctx, func(q *catalog.Inquiry) error {
-		var member mailbox.MemberID
-		if c.Member != "" {
-			m, err := memberOf(q, c.Member)
-			if err != nil {
-				return err
-			}
-			member = m.ID
-		}
-		return q.EachVersion(member, func(v mailbox.Version) error {
-			if !v.Purged { // its bytes were given up, and the log says so
-				want[v.ID] = replay.Version{Entry: v.Entry, SHA256: v.SHA256, Size: v.Size}
-				keys[v.ID] = v.Blob
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		return err
-	}
-	wrong, err := a.verifyBlobs(e, want, keys)
-	if err == nil && wrong > 0 {
-		err = foundWrong
-	}
-	return err
 }
 
 // verifyBlobs reads the bytes of versions, in the order of their ids, and says
