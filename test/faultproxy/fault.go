@@ -2,16 +2,13 @@
 
 package faultproxy
 
-import (
-	"bytes"
-	"time"
-)
+import "time"
 
 // Fault is what a Proxy does to its connections. The zero value passes
 // everything on. Byte counts begin with Set, for connections that are open by
 // then too; below 0 means before the first byte, 0 never.
 type Fault struct {
-	Match string // only connections that begin with bytes that hold this; "" means all
+	Match string // only connections on which the client's first bytes are these; "" means all
 	Times int    // on so many connections; 0 means on all
 
 	Refuse bool // nobody listens, and what is open is reset
@@ -87,13 +84,9 @@ func (f *Fault) slice(n int) (int, time.Duration) {
 }
 
 // concerns says whether a connection that began like this is meant; undecided
-// while it has said nothing.
+// while it has not said enough.
 func (f *Fault) concerns(first []byte) (meant, decided bool) {
-	switch {
-	case f.Match == "":
-		return true, true
-	case len(first) == 0:
-		return false, false
-	}
-	return bytes.Contains(first, []byte(f.Match)), true
+	n := min(len(first), len(f.Match))
+	same := string(first[:n]) == f.Match[:n]
+	return same && n == len(f.Match), !same || n == len(f.Match)
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// firstMost is how much of a connection's beginning Match looks at, in bytes.
-const firstMost = 64 << 10
+// firstMost is the longest Match, in bytes.
+const firstMost = 256
 
 // link is one connection through the proxy.
 type link struct {

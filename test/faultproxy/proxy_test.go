@@ -89,8 +89,8 @@ func TestFaultsToTheByte(t *testing.T) {
 		"closed":          {Fault{CutDown: 5, Orderly: true}, text, text[:5], false},
 		"garbage":         {Fault{Garbage: "Unsinn"}, text, "Unsinn", false},
 		"slow":            {Fault{Rate: 200}, text, text, false},
-		"somebody else's": {Fault{Match: "elf Ziegen", Reset: true}, text, text, false},
-		"ours":            {Fault{Match: "lf Zei", CutDown: 1}, text, text[:1], true},
+		"somebody else's": {Fault{Match: "zwölf Ziegen", Reset: true}, text, text, false},
+		"ours":            {Fault{Match: "zw", CutDown: 1}, text, text[:1], true},
 	} {
 		p.Set(c.f)
 		back, err := say(t, p, text)

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"regexp"
 	"sync"
+	"time"
 
 	"postfach/test/faultproxy"
 )
@@ -17,29 +18,40 @@ import (
 // and called clean in an answer that arrived whole.
 type witness struct {
 	mu    sync.Mutex
-	clean map[string]bool // by SHA-256 in hex
+	clean map[string]bool  // by SHA-256 in hex
+	sizes map[about][2]int // bytes to and from clamd, of the last exchange
 }
 
-func newWitness() *witness { return &witness{clean: map[string]bool{}} }
+func newWitness() *witness { return &witness{clean: map[string]bool{}, sizes: map[about][2]int{}} }
 
 var cleanFile = regexp.MustCompile(`^fd\[[0-9]+\]: OK\x00$`)
 
 // note looks at one ended connection to clamd.
 func (w *witness) note(e faultproxy.Exchange) {
+	command, rest, _ := bytes.Cut(e.Up, []byte{0})
 	var content []byte
-	if rest, ok := bytes.CutPrefix(e.Up, []byte("zINSTREAM\x00")); ok {
-		whole := false
-		if content, whole = chunks(rest); !whole || string(e.Down) != "stream: OK\x00" {
-			return
+	clean := false
+	switch string(command) {
+	case "zINSTREAM":
+		content, clean = chunks(rest)
+		clean = clean && string(e.Down) == "stream: OK\x00"
+	case "zFILDES":
+		if len(e.Files) == 1 {
+			content, clean = e.Files[0], cleanFile.Match(e.Down)
 		}
-	} else if bytes.HasPrefix(e.Up, []byte("zFILDES\x00")) && len(e.Files) == 1 && cleanFile.Match(e.Down) {
-		content = e.Files[0]
-	} else {
-		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.clean[sum(content)] = true
+	w.sizes[about{string(command), len(content)}] = [2]int{len(e.Up), len(e.Down)}
+	if clean {
+		w.clean[sum(content)] = true
+	}
+}
+
+// about is a command to clamd, and how many bytes it is about.
+type about struct {
+	command string
+	size    int
 }
 
 // chunks undoes the framing of INSTREAM, and says whether its end came.
@@ -57,11 +69,29 @@ func chunks(b []byte) (content []byte, whole bool) {
 	return nil, false
 }
 
-// saw says whether clamd called a content clean.
-func (w *witness) saw(content []byte) bool {
+// forget and size learn how long an exchange of a command is.
+func (w *witness) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.clean[sum(content)]
+	clear(w.sizes)
+}
+
+func (w *witness) size(a about) (to, of int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sizes[a][0], w.sizes[a][1]
+}
+
+// saw says whether clamd called a content clean. The connection may be ending
+// at this moment.
+func (w *witness) saw(content []byte) bool {
+	digest, clean := sum(content), false
+	for end := time.Now().Add(2 * time.Second); !clean && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		w.mu.Lock()
+		clean = w.clean[digest]
+		w.mu.Unlock()
+	}
+	return clean
 }
 
 func sum(b []byte) string {

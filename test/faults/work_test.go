@@ -72,10 +72,7 @@ type op struct {
 // work is what happens in every case, all of it at once.
 func (h *house) work(d documents) []op {
 	ill := string(scantest.EICAR())
-	put := func(name string, k kind, body string) op {
-		path := submitted + d.prefix + name
-		return op{name: name, kind: k, content: body, to: path, x: world.Exchange{As: "anna", Method: "PUT", Path: path, Body: body}}
-	}
+	put := func(name string, k kind, body string) op { return uploadOf(d.prefix+name, name, k, body) }
 	mv := func(name, from, to, body string) op {
 		return op{name: name, kind: move, content: body, from: from, to: to,
 			x: world.Exchange{As: "bert", Method: "MOVE", Path: from, Header: map[string]string{"Destination": to}}}
@@ -90,6 +87,12 @@ func (h *house) work(d documents) []op {
 		{name: "read", kind: read, content: d.read, x: world.Exchange{As: "bert", Method: "GET", Path: submitted + d.prefix + "da"}},
 		{name: "list", kind: signIn, x: world.Exchange{As: "emil", Method: "PROPFIND", Path: "/dav/", Header: map[string]string{"Depth": "1"}}},
 	}
+}
+
+// uploadOf is an upload by the member.
+func uploadOf(file, name string, k kind, body string) op {
+	path := submitted + file
+	return op{name: name, kind: k, content: body, to: path, x: world.Exchange{As: "anna", Method: "PUT", Path: path, Body: body}}
 }
 
 // result is what an op was answered.
