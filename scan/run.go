@@ -11,7 +11,8 @@ import (
 // rhythm of the gate's own questions; tests shorten it.
 type rhythm struct {
 	pulse   time.Duration // between signs of life, and between tries while red
-	patient time.Duration // for one self-test while red
+	patient time.Duration // for one self-test while red, and for a sign of life
+	busy    time.Duration // for one self-test while green, beside uploads
 	version time.Duration // between questions for the signature date
 	settle  time.Duration // after green before the daily probes
 	daily   time.Duration // between daily probes
@@ -20,7 +21,7 @@ type rhythm struct {
 
 func ordinaryRhythm() rhythm {
 	return rhythm{
-		pulse: time.Second, patient: 10 * time.Second, version: 5 * time.Minute,
+		pulse: time.Second, patient: 10 * time.Second, busy: time.Minute, version: 5 * time.Minute,
 		settle: time.Minute, daily: 24 * time.Hour, again: 10 * time.Minute,
 	}
 }
@@ -85,10 +86,10 @@ func (g *Gate) watch(ctx context.Context, s *session, daily *daily) error {
 		if err := s.ping(ctx); err != nil {
 			return err
 		}
-		// All threads may be busy with our own uploads, so this test may take
-		// longer than the first one.
-		if retest && !g.test(ctx, 6*g.rhythm.patient) {
-			return g.state.red()
+		if retest {
+			if err := g.retest(ctx, s); err != nil {
+				return err
+			}
 		}
 		if now := g.opt.Now(); now.Sub(asked) >= g.rhythm.version || now.Before(asked) {
 			asked = now
@@ -98,6 +99,38 @@ func (g *Gate) watch(ctx context.Context, s *session, daily *daily) error {
 		}
 		g.ageSignatures(ctx)
 		daily.turn(ctx)
+	}
+}
+
+// retest runs the self-test on a clamd that is being watched. All threads may
+// be busy with our own uploads, so it may take longer than the first one; signs
+// of life are asked for meanwhile, so that one that stands still is found out
+// as soon as ever.
+func (g *Gate) retest(ctx context.Context, s *session) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	passed := make(chan bool, 1)
+	go func() { passed <- g.test(ctx, g.rhythm.busy) }()
+	pulse := time.NewTicker(g.rhythm.pulse)
+	defer pulse.Stop()
+	for {
+		var err error
+		select {
+		case ok := <-passed:
+			if !ok {
+				return g.state.red()
+			}
+			return nil
+		case <-s.lost:
+			err = s.err
+		case <-pulse.C:
+			err = s.ping(ctx)
+		}
+		if err != nil {
+			cancel()
+			<-passed // it sets the state, and must not do so later
+			return err
+		}
 	}
 }
 

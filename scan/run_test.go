@@ -5,12 +5,14 @@ package scan
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"postfach/mailbox"
 	"postfach/scan/scantest"
+	"postfach/test/faultproxy"
 )
 
 type clock struct {
@@ -115,6 +117,25 @@ func TestSilenceTurnsRed(t *testing.T) {
 		t.Errorf("an upload beside a silent clamd: %v", err)
 	}
 	c.Continue()
+	until(t, g, "green", ready)
+}
+
+// One that falls silent while it is being tested again is found out as soon as
+// any other: the signs of life go on beside the test, which may take long.
+func TestSilenceDuringRetestTurnsRed(t *testing.T) {
+	c := scantest.Start(t, scantest.Options{})
+	p := faultproxy.Start(t, c.Address, faultproxy.Options{Listen: "unix:" + filepath.Join(t.TempDir(), "clamd.ctl")})
+	g := newGate(t, Options{Address: address(t, p.Address)})
+	g.rhythm.patient, g.rhythm.busy = 500*time.Millisecond, time.Hour
+	run(t, g)
+	until(t, g, "green", ready)
+	p.Set(faultproxy.Fault{Match: "zINSTREAM", StallDown: -1})
+	g.look()
+	until(t, g, "tested again", func(Status) bool { return p.Hits() > 0 })
+	c.Pause()
+	until(t, g, "red", func(s Status) bool { return s.Problem.Code == Unreachable })
+	c.Continue()
+	p.Set(faultproxy.Fault{})
 	until(t, g, "green", ready)
 }
 
