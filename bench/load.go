@@ -112,12 +112,14 @@ func (s Server) Remove(path string) { one(s.request("DELETE", path, nil), 200) }
 
 // Small puts n files of size bytes, all different, over c connections.
 func (s Server) Small(folder string, n, c, size int) Result {
+	return many(n, c, func(i int) *http.Request { return s.document(folder, i, size) }, 2)
+}
+
+// document is the request that puts the i-th of them.
+func (s Server) document(folder string, i, size int) *http.Request {
 	body := make([]byte, size)
-	rand.NewChaCha8([32]byte{1}).Read(body)
-	return many(n, c, func(i int) *http.Request {
-		mine := append(fmt.Appendf(nil, "%s %08d ", folder, i), body...)[:size]
-		return s.request("PUT", fmt.Sprintf("%s/f%05d.txt", folder, i), bytes.NewReader(mine))
-	}, 2)
+	rand.NewChaCha8([32]byte{1}).Read(body[copy(body, fmt.Sprintf("%s %08d ", folder, i)):])
+	return s.request("PUT", fmt.Sprintf("%s/f%05d.txt", folder, i), bytes.NewReader(body))
 }
 
 // Move moves n files of Small into another folder, one after the other.

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -91,18 +92,32 @@ func (r *run) lines() []line {
 	}
 }
 
-// report prints the table and keeps it with the raw results under the commit.
+// report prints the table of the single node and keeps it.
 func (r *run) report(dir string) {
 	r.t.Helper()
+	table{"bench", "Side by side", r.size, r.lines(), r.figures}.publish(r.t, dir)
+}
+
+// table is what one benchmark found.
+type table struct {
+	file, title string
+	size        size
+	lines       []line
+	figures     figures
+}
+
+// publish prints the table and keeps it with the raw results under the commit.
+func (r table) publish(t testing.TB, dir string) {
+	t.Helper()
 	var b strings.Builder
 	commit := "unknown"
 	if out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=12").Output(); err == nil {
 		commit = strings.TrimSpace(string(out))
 	}
-	fmt.Fprintf(&b, "# Side by side, commit %s\n\n%s, %d cores, large file %d MiB, median of %d; ratios hold within this run only.\n\n",
-		commit, time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), r.size.big>>20, r.size.repetitions)
+	fmt.Fprintf(&b, "# %s, commit %s\n\n%s, %d cores, large file %d MiB, median of %d; ratios hold within this run only.\n\n",
+		r.title, commit, time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), r.size.big>>20, r.size.repetitions)
 	b.WriteString("| work | ours | against | ratio | target | met |\n|---|---|---|---|---|---|\n")
-	for _, l := range r.lines() {
+	for _, l := range r.lines {
 		sign, met, against := "≤", "yes", fmt.Sprintf("%.3g %s", l.against, l.unit)
 		if l.atLeast {
 			sign = "≥"
@@ -132,12 +147,12 @@ func (r *run) report(dir string) {
 		return
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	raw, _ := json.MarshalIndent(r.figures, "", " ")
-	for name, content := range map[string][]byte{"bench-" + commit + ".md": []byte(b.String()), "bench-" + commit + ".json": append(raw, '\n')} {
+	for name, content := range map[string][]byte{r.file + "-" + commit + ".md": []byte(b.String()), r.file + "-" + commit + ".json": append(raw, '\n')} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
-			r.t.Error(err)
+			t.Error(err)
 		}
 	}
 }

@@ -24,14 +24,15 @@ type size struct {
 	parallel     int
 	small, moves int // requests
 	list, lists  int // entries of the large folder, listings of the small one
+	million      int // entries of a large catalog
 	repetitions  int
 }
 
 func sizes() size {
 	if os.Getenv("BENCH") == "quick" {
-		return size{64 << 20, 4 << 20, 16, 200, 100, 1000, 300, 1}
+		return size{64 << 20, 4 << 20, 16, 200, 100, 1000, 300, 20_000, 1}
 	}
-	return size{1 << 30, 64 << 20, 64, 2000, 1000, 10_000, 3000, 3}
+	return size{1 << 30, 64 << 20, 64, 2000, 1000, 10_000, 3000, 1_000_000, 3}
 }
 
 // run is one comparison: who takes part, and every figure by name.
