@@ -11,7 +11,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 export CGO_ENABLED = 0
 
 # What the tests call besides Go. Everything is Debian's.
-TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git pdftotext zbarimg initdb nextcloudcmd owncloudcmd haproxy
+TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git pdftotext zbarimg initdb nextcloudcmd owncloudcmd haproxy node npm
 TOOLS_BENCH := clamd clamdscan apache2 rclone initdb
 TOOLS_CHECK := clamd git
 
@@ -53,6 +53,7 @@ fuzz:
 tools-test:
 	@bash test/install.sh $(TOOLS_TEST)
 	@bash test/minio/install.sh minio
+	@bash test/oidc/install.sh >/dev/null
 
 # -k: a fault of form does not hide what the tests have to say, and fails the whole all the same.
 test: tools-test build ## everything once, long series shortened; installs what it needs

@@ -123,7 +123,7 @@ func TestTokenAlgorithms(t *testing.T) {
 	i.want(mailbox.Unauthenticated, "RS256", i.token(nil))
 }
 
-// A new key is looked for, an unknown one at most every half a minute whoever
+// A new key is looked for, an unknown one at most every ten seconds whoever
 // comes with it, and a withdrawn one is forgotten.
 func TestKeyRotation(t *testing.T) {
 	p := newPlace(t, "0815")
@@ -137,7 +137,7 @@ func TestKeyRotation(t *testing.T) {
 		return i.sign(next, jose.RS256, "zwei", "at+jwt", i.claims(map[string]any{"jti": p.clock().String()}))
 	}
 	i.want(mailbox.Unauthenticated, "new key, looked a moment ago", byNext())
-	p.wait(31 * time.Second)
+	p.wait(11 * time.Second)
 	i.want(signedIn, "new key", byNext())
 	i.want(mailbox.Unauthenticated, "old key", i.token(map[string]any{"jti": "2"}))
 	n := i.looked()

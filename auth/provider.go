@@ -25,7 +25,7 @@ import (
 const (
 	providerTimeout = 5 * time.Second // of one request to the provider
 	providerAnswer  = 256 << 10       // bytes of one of its answers
-	providerRetry   = 15 * time.Second
+	providerRetry   = 5 * time.Second
 	keysRefresh     = 10 * time.Minute // so that a withdrawn key does not stay
 	keysMaxAge      = 24 * time.Hour   // how long an outage may last
 	tokenSkew       = time.Minute      // by which clocks may differ
@@ -47,7 +47,7 @@ type ProviderOptions struct {
 	Algorithms []string       // nil means SigningAlgorithms
 	MaxAge     time.Duration  // since the token was issued; 0 means 24 h
 	Roots      *x509.CertPool // nil means those of the system
-	Refetch    time.Duration  // least time between two looks for an unknown key; 0 means 30 s
+	Refetch    time.Duration  // least time between two looks for an unknown key; 0 means 10 s
 	Log        *slog.Logger   // nil discards
 	Now        func() time.Time
 }
@@ -87,7 +87,7 @@ func NewProvider(o ProviderOptions) *Provider {
 		o.Algorithms = SigningAlgorithms
 	}
 	if o.Refetch == 0 {
-		o.Refetch = 30 * time.Second
+		o.Refetch = 10 * time.Second
 	}
 	p := &Provider{o: o, client: providerClient(o), wrong: newAllowance(o.Now)}
 	p.keys = &keySet{algorithms: o.Algorithms, fetch: p.fetch, refetch: o.Refetch, now: o.Now}

@@ -21,6 +21,7 @@ package_of() {
     pdftotext | pdftoppm | pdfinfo) echo poppler-utils ;;
     zbarimg) echo zbar-tools ;;
     initdb) echo postgresql ;;
+    node) echo nodejs ;;
     nextcloudcmd) echo nextcloud-desktop-cmd ;;
     owncloudcmd) echo owncloud-client-cmd ;;
     *) echo "$1" ;;
