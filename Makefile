@@ -25,8 +25,10 @@ build: bin/postfach ## one static binary: bin/postfach
 bin/postfach: FORCE
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/postfach
 
-demo: build ## start everything on loopback, with two members and a mail catcher
-	@bin/postfach demo
+demo: build ## start everything on loopback, with two members and a mail catcher (S3=1: on MinIO and PostgreSQL)
+	@if [ -z "$(S3)" ]; then exec bin/postfach demo; fi; \
+		bash test/minio/install.sh minio && \
+		exec bin/postfach demo --s3 --minio "$$(bash test/tool.sh minio "$$(awk '$$1 == "minio" { print $$2 }' test/minio/versions)")"
 
 tour: build ## half a minute: upload, virus, mails, release, audit
 	@bin/postfach demo --tour
@@ -103,4 +105,4 @@ vuln: ## known vulnerabilities of what we import, where the database can be reac
 	@bash test/vuln.sh $(GOVULNCHECK)
 
 clean:
-	@rm -rf bin .demo
+	@rm -rf bin .demo .demo-s3

@@ -4,6 +4,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -20,6 +21,7 @@ import (
 // child is a process that never outlives us.
 type child struct {
 	process *os.Process
+	ending  syscall.Signal // that asks it to end; 0 means SIGTERM
 	done    chan struct{}
 }
 
@@ -29,7 +31,10 @@ func spawn(cmd *exec.Cmd) (*child, error) {
 	go func() {
 		// The parent-death signal follows the thread, so the thread stays ours.
 		runtime.LockOSThread()
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+		if cmd.SysProcAttr == nil {
+			cmd.SysProcAttr = &syscall.SysProcAttr{}
+		}
+		cmd.SysProcAttr.Pdeathsig, cmd.SysProcAttr.Setpgid = syscall.SIGKILL, true
 		err := cmd.Start()
 		c.process = cmd.Process
 		started <- err
@@ -43,7 +48,7 @@ func spawn(cmd *exec.Cmd) (*child, error) {
 
 // end asks the process to end, and kills it after a while.
 func (c *child) end() {
-	_ = c.process.Signal(syscall.SIGTERM)
+	_ = c.process.Signal(cmp.Or(c.ending, syscall.SIGTERM))
 	select {
 	case <-c.done:
 	case <-time.After(5 * time.Second):

@@ -33,8 +33,8 @@ authority:
   timezone: Europe/Berlin
   service_contact: Servicetelefon 0123 456789, service@kasse.example
   security_address: sicherheit@kasse.example
-catalog: sqlite:catalog.db
-storage: dir:blobs
+catalog: %s
+storage: %s
 scan:
   clamd: unix:%s
   max_size: 2000MiB
@@ -46,7 +46,7 @@ notify:
   at_most: 60s
   staff_address: sachbearbeitung@kasse.example
 release: single
-`, listen, metrics, in.url, in.socket(), in.signs.maxAge, in.smtp, in.quiet), 0o600)
+`, listen, metrics, in.url, in.catalog, in.storage, in.socket(), in.signs.maxAge, in.smtp, in.quiet), 0o600)
 }
 
 // bindable gives an address on loopback that nobody listens on; port 0 means any.

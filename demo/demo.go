@@ -28,6 +28,8 @@ type Options struct {
 	Listen        string // HOST:PORT of the doors, on loopback
 	MailListen    string // HOST:PORT of the page with the caught mails
 	OwnSignatures bool   // do without ClamAV's official signatures
+	Bucket        bool   // contents in a MinIO, the catalog in a PostgreSQL, both of the demo's own
+	MinIO         string // its program; "" looks for minio
 	Program       string // how this program was called, for lines to paste
 	Out           io.Writer
 
@@ -51,6 +53,9 @@ type instance struct {
 	mail      *mailcatcher.Catcher
 	signs     signatures
 	clamd     *child
+	bucket    *bucket    // nil for a folder
+	catalog   string     // key of the configuration
+	storage   string     // likewise, with what belongs to it
 	ended     chan error // of the server
 	stop      context.CancelFunc
 	closers   []func()
@@ -77,6 +82,9 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	in.guide()
+	if err := in.bucket.tell(ctx, in.say); err != nil {
+		return fmt.Errorf("list the bucket: %w", err)
+	}
 	if in.ready(ctx, 100*time.Millisecond) != nil {
 		in.say("The scanner is still loading its signatures; until then uploads are refused.")
 		go func() {
@@ -120,6 +128,12 @@ func (in *instance) start(ctx context.Context, ms []member, as []account) error 
 	}
 	if err := in.startMail(); err != nil {
 		return err
+	}
+	in.catalog, in.storage = "sqlite:catalog.db", "dir:blobs"
+	if in.o.Bucket {
+		if err := in.outgrow(ctx); err != nil {
+			return err
+		}
 	}
 	if err := in.configure(); err != nil {
 		return err

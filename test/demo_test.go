@@ -55,10 +55,10 @@ func (d *demoRun) said() string {
 	return d.out.String()
 }
 
-func startDemo(t *testing.T, dir, listen, mail string) *demoRun {
+func startDemo(t *testing.T, dir, listen, mail string, more ...string) *demoRun {
 	t.Helper()
 	d := &demoRun{t: t}
-	d.cmd = exec.Command(os.Getenv(world.BinaryVariable), "demo", "--own-signatures", "--dir", dir, "--listen", listen, "--mail-listen", mail)
+	d.cmd = exec.Command(os.Getenv(world.BinaryVariable), append([]string{"demo", "--own-signatures", "--dir", dir, "--listen", listen, "--mail-listen", mail}, more...)...)
 	d.cmd.Stdout, d.cmd.Stderr = d, d
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -20,6 +20,8 @@ type demoCmd struct {
 	Listen        string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Address of the doors, on loopback (${default})."`
 	MailListen    string `default:"127.0.0.1:8081" placeholder:"ADDRESS" help:"Address of the page with the caught mails (${default})."`
 	OwnSignatures bool   `help:"Do without ClamAV's official signatures: starts at once, and finds the EICAR test file only."`
+	S3            bool   `name:"s3" help:"Contents in a bucket of a MinIO and the catalog in a PostgreSQL, in .demo-s3 unless --dir is given; as root it installs Debian's postgresql if there is none."`
+	Minio         string `placeholder:"FILE" help:"With --s3: the program minio; make demo S3=1 builds it."`
 	Tour          bool   `help:"Play the way of a document on an instance of its own, with a sentence each, and end."`
 }
 
@@ -31,6 +33,14 @@ func (demoCmd) Help() string {
 func (c *demoCmd) Run(e *env) error {
 	o := demo.Options{Dir: c.Dir, Listen: c.Listen, MailListen: c.MailListen, OwnSignatures: c.OwnSignatures, Program: os.Args[0], Out: e.stdout,
 		Serve: e.serveAs, Command: e.command}
+	if c.S3 {
+		if c.Tour {
+			return misuse("--tour plays on SQLite and a folder; give either --tour or --s3")
+		}
+		if o.Bucket, o.MinIO = true, c.Minio; c.Dir == ".demo" { // its people are others
+			o.Dir = ".demo-s3"
+		}
+	}
 	if c.Tour {
 		return demo.Tour(e.ctx, o)
 	}

@@ -94,6 +94,12 @@ func binary(t testing.TB, name string) string {
 	return path
 }
 
+// Program is the path of MinIO, for who starts it in another way.
+func Program(t testing.TB) string {
+	t.Helper()
+	return binary(t, "minio")
+}
+
 // Start runs MinIO over an empty folder until the test ends.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
