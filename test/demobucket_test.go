@@ -29,7 +29,9 @@ func TestDemoOnS3(t *testing.T) {
 	listen, mail := unusedAddress(t), unusedAddress(t)
 	start := func() *demoRun {
 		d := startDemo(t, dir, listen, mail, "--s3", "--minio", minio.Program(t))
-		eventually(t, "the bucket is listed", func() bool { return strings.Contains(d.said(), "The catalog is in PostgreSQL.") || d.cmd.ProcessState != nil })
+		eventually(t, "the bucket is listed", func() bool {
+			return strings.Contains(d.said(), "The catalog is in PostgreSQL.") || d.cmd.ProcessState != nil
+		})
 		return d
 	}
 	d := start()
