@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ type linearRun struct {
 	member string
 	seed   uint64
 	start  time.Time
+	down   atomic.Int64 // number of the node that is away, from 1; 0 for none
 
 	mu      sync.Mutex
 	next    int // number of the last content or lock

@@ -5,6 +5,7 @@ package test
 import (
 	"fmt"
 	"hash/maphash"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -35,7 +36,7 @@ type contents [places][names]slot
 
 // act is a request, as the model sees it.
 type act struct {
-	kind     string // put, get, list, delete, move, lock, unlock
+	kind     string // put, get, list, see, delete, move, lock, unlock
 	at, to   int    // places
 	name     int
 	size     int // of what is put
@@ -47,7 +48,7 @@ type act struct {
 // some time later, or never.
 type outcome struct {
 	status int
-	slot   slot        // get
+	slot   slot        // get, see
 	folder [names]slot // list
 }
 
@@ -81,6 +82,8 @@ func apply(c contents, a act) (contents, outcome) {
 		return c, outcome{status: 200, slot: slot{there: true, size: s.size}}
 	case "list":
 		return c, outcome{status: 207, folder: c[a.at]}
+	case "see": // a list as far as it tells of one name
+		return c, outcome{status: 207, slot: *s}
 	case "lock":
 		return applyLock(c, a)
 	case "unlock":
@@ -154,4 +157,69 @@ func applyMove(c contents, a act) (contents, outcome) {
 	to.there, to.size = true, from.size
 	*from = slot{}
 	return c, outcome{status: status}
+}
+
+// byName takes a history apart into those of single names: no request changes
+// two, but a list tells of all.
+func byName(history []porcupine.Operation) [][]porcupine.Operation {
+	parts := make([][]porcupine.Operation, names)
+	for _, o := range history {
+		a, out := o.Input.(act), o.Output.(outcome)
+		if a.kind != "list" {
+			parts[a.name] = append(parts[a.name], o)
+			continue
+		}
+		a.kind = "see"
+		for a.name = range names {
+			o.Input, o.Output = a, outcome{status: out.status, slot: out.folder[a.name]}
+			parts[a.name] = append(parts[a.name], o)
+		}
+	}
+	return parts
+}
+
+// bounded lets what has no answer, but was seen to have happened, end when it
+// was first seen: every content and every lock has a number of its own.
+func bounded(history []porcupine.Operation) []porcupine.Operation {
+	size, lock := map[int]int64{}, map[int]int64{} // → when it was first seen
+	see := func(in map[int]int64, what int, at int64) {
+		if old, seen := in[what]; what != 0 && (!seen || at < old) {
+			in[what] = at
+		}
+	}
+	for _, o := range history {
+		out := o.Output.(outcome)
+		for _, s := range append(out.folder[:], out.slot) {
+			see(size, s.size, o.Return)
+			see(lock, s.lock, o.Return)
+		}
+	}
+	all := append([]porcupine.Operation(nil), history...)
+	for i := range all {
+		o, a := &all[i], all[i].Input.(act)
+		in, what := size, a.size
+		if a.kind == "lock" {
+			in, what = lock, a.lock
+		}
+		if at, seen := in[what]; seen && o.Output.(outcome).status == 0 && (a.kind == "lock" || a.kind == "put") {
+			o.Return = at
+		}
+	}
+	return all
+}
+
+// explain looks for an order of the requests: name by name first, which decides
+// soon, then of all together. Where that takes longer than limit, the names
+// have the last word, and named is true.
+func explain(history []porcupine.Operation, limit time.Duration) (result porcupine.CheckResult, named bool) {
+	history = bounded(history)
+	m := mailboxModel()
+	m.Partition = byName
+	if result = porcupine.CheckOperationsTimeout(m, history, limit); result != porcupine.Ok {
+		return result, true
+	}
+	if result = porcupine.CheckOperationsTimeout(mailboxModel(), history, limit); result == porcupine.Unknown {
+		return porcupine.Ok, true
+	}
+	return result, false
 }

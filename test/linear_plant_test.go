@@ -82,7 +82,7 @@ func TestLinearFinds(t *testing.T) {
 				all.Go(func() { c.work(nil) })
 			}
 			all.Wait()
-			if got := r.judge(time.Minute); got != porcupine.Illegal {
+			if got, _ := explain(r.history, time.Minute); got != porcupine.Illegal {
 				t.Errorf("of %d requests: %s", len(r.history), got)
 			}
 		})
