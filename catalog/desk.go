@@ -47,12 +47,15 @@ func (s tables) Notices(ctx context.Context, states []notify.State, before notif
 }
 
 // Retry makes a failed notice due now; its three days begin again.
-func (s tables) Retry(ctx context.Context, id notify.NoticeID) error {
+func (s tables) Retry(ctx context.Context, id notify.NoticeID, rec mailbox.Record) error {
 	return s.write(ctx, holdNotice(id), func(t *tx) error {
 		if err := t.inState(id, notify.StateFailed); err != nil {
 			return err
 		}
-		return t.later(retryNotice, int64(id), t.at)
+		if err := t.later(retryNotice, int64(id), t.at); err != nil {
+			return err
+		}
+		return t.Audit(rec)
 	})
 }
 

@@ -26,25 +26,26 @@ type row struct {
 	ChangedInst string // RFC 3339, for machines
 	Large       bool   // larger than Windows' network drives open as delivered
 	Void        bool   // a file without a byte
+	Reason      string // of its return by a reviewer
 }
 
 type pageText struct {
 	Caption, Name, Size, Changed, Up, Empty, More, Folder, Root, ByNumber, NoneListed string
-	Hint, Large, Void, More50                                                         string
+	Hint, Large, Void, More50, Reason                                                 string
 	decimal, date                                                                     string
 }
 
 var pageTexts = map[string]pageText{
 	"de": {Caption: "Inhalt dieses Ordners", Name: "Name", Size: "Größe", Changed: "Geändert", Up: "Eine Ebene höher",
 		Empty: "Dieser Ordner ist leer.", More: "Es werden nur die ersten 5000 Einträge gezeigt. Bitte verwenden Sie für größere Ordner ein WebDAV-Programm.",
-		Folder: "Ordner", Root: "Postfächer",
+		Folder: "Ordner", Root: "Postfächer", Reason: "Grund der Zurückweisung:",
 		ByNumber: "Jedes Postfach, auf das Sie Zugriff haben, lässt sich auch über seine Nummer öffnen. Hängen Sie sie an diese Adresse an, zum Beispiel so:",
 		Hint:     "Hinweis", Large: "Ein Windows-Netzlaufwerk öffnet ab Werk keine Datei über 50 MB. Hier im Browser lässt sie sich herunterladen.",
 		Void: "Eine Datei in diesem Ordner ist leer (0 Byte). Wurde sie gerade über ein Netzlaufwerk hochgeladen, ist ihr Inhalt nicht angekommen; Windows sendet ab Werk keine Datei über 50 MB.", More50: "Was Sie tun können",
 		NoneListed: "Es sind zu viele Postfächer, um sie alle zu zeigen. Hier stehen nur die, für die Sie zuständig sind.", decimal: ",", date: "02.01.2006 15:04"},
 	"en": {Caption: "Content of this folder", Name: "Name", Size: "Size", Changed: "Changed", Up: "One level up",
 		Empty: "This folder is empty.", More: "Only the first 5000 entries are shown. Please use a WebDAV program for larger folders.",
-		Folder: "folder", Root: "Mailboxes",
+		Folder: "folder", Root: "Mailboxes", Reason: "Reason of the return:",
 		ByNumber: "Every mailbox to which you have access can be opened by its number too. Append it to this address, for example:",
 		Hint:     "note", Large: "By default, a network drive of Windows opens no file over 50 MB. You can download it here in the browser.",
 		Void: "A file in this folder is empty (0 bytes). If it was just uploaded by a network drive, its content has not arrived; by default, Windows sends no file over 50 MB.", More50: "What you can do",
@@ -57,7 +58,7 @@ var pageTemplate = template.Must(template.New("listing").Parse(
 <caption>{{.T.Caption}}</caption>
 <thead><tr><th scope="col">{{.T.Name}}</th><th scope="col" class="n">{{.T.Size}}</th><th scope="col" class="n">{{.T.Changed}}</th></tr></thead>
 <tbody>
-{{range .Rows}}<tr><th scope="row"><a href="{{.Href}}"{{if not .Folder}} download{{end}}>{{.Name}}{{if .Folder}}/{{end}}</a></th>` +
+{{range .Rows}}<tr><th scope="row"><a href="{{.Href}}"{{if not .Folder}} download{{end}}>{{.Name}}{{if .Folder}}/{{end}}</a>{{with .Reason}}<br><small>{{$.T.Reason}} {{.}}</small>{{end}}</th>` +
 		`<td class="n">{{if .Folder}}{{$.T.Folder}}{{else}}{{.Size}}{{if .Large}} <a href="#large">{{$.T.Hint}}</a>{{end}}{{if .Void}} <a href="#void">{{$.T.Hint}}</a>{{end}}{{end}}</td>` +
 		`<td class="n"><time datetime="{{.ChangedInst}}">{{.Changed}}</time></td></tr>
 {{end}}</tbody>
@@ -76,7 +77,7 @@ func (q *request) page() error {
 	title, base := "", ""
 	var rows []row
 	cut, large, void := false, false, false
-	err := q.h.mailbox.List(q.Context(), q.actor, q.path, mailbox.Want{}, func(n mailbox.Node) error {
+	err := q.h.mailbox.List(q.Context(), q.actor, q.path, mailbox.Want{Props: true}, func(n mailbox.Node) error {
 		switch {
 		case base == "":
 			title = n.Name
@@ -118,7 +119,7 @@ func (q *request) row(n *mailbox.Node, base string, text pageText) row {
 	if n.Folder {
 		href = append(href, '/')
 	}
-	r := row{Name: n.Name, Href: string(href), Folder: n.Folder}
+	r := row{Name: n.Name, Href: string(href), Folder: n.Folder, Reason: n.ReturnedWith()}
 	if !n.Folder {
 		size := n.Entry.Version.Size
 		r.Size, r.Large, r.Void = humanSize(size, text.decimal), size > windowsLimit, size == 0

@@ -66,7 +66,9 @@ func rewrite(ps []patch) string {
 // patch carries the instructions out. It is called when none of them names a
 // protected property that x/net/webdav knows.
 func (q *request) patch(ps []patch, c mailbox.Conditions) ([]webdav.Propstat, error) {
-	refused := func(p patch) bool { return p.name.Space == nsDAV && p.name != lastModifiedName || isLiveOC(p.name) }
+	refused := func(p patch) bool {
+		return p.name.Space == nsDAV && p.name != lastModifiedName || isLiveOC(p.name) || p.name.Space == mailbox.ReturnReason.Space
+	}
 	if slices.ContainsFunc(ps, refused) {
 		return split(ps, refused, webdav.Propstat{Status: http.StatusForbidden,
 			XMLError: `<D:cannot-modify-protected-property xmlns:D="DAV:"/>`}), nil

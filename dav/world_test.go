@@ -36,6 +36,7 @@ type world struct {
 	mailbox *mailbox.Service
 	clamd   *scantest.Clamd
 	store   *catalog.SQLite
+	signIn  *auth.Authenticator
 }
 
 // account of a world. Members: 0815 releases by one, 0816 by four eyes.
@@ -79,6 +80,7 @@ func newWorld(t testing.TB) *world {
 	w.people(t)
 	authenticator, err := auth.New(ctx, w.store, auth.Options{Strangers: w.mailbox})
 	must(t, err)
+	w.signIn = authenticator
 	door := dav.New(w.mailbox, authenticator, reply.New(reply.Options{Authority: "Kasse", Contact: "Tel. 0123"}), dav.Options{
 		Clients: dav.Clients{Product: "Kassenpost", Version: "29.1.2", Instance: "octest", Fingerprint: "since-1"}})
 	server := httptest.NewServer(door)

@@ -6,6 +6,7 @@
 package janitor
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"log/slog"
@@ -63,6 +64,7 @@ func (j *Janitor) Sweep(ctx context.Context, dry bool) (Swept, error) {
 		return Swept{}, err
 	}
 	var s Swept
+	var failed error // the last of those that the round survives
 	before := now.Add(-2 * j.MaxUpload)
 	var from, until time.Time
 	if j.Lost != nil {
@@ -84,24 +86,25 @@ func (j *Janitor) Sweep(ctx context.Context, dry bool) (Swept, error) {
 			s.Spared++
 			return nil
 		}
+		if !dry {
+			err := j.Storage.Remove(ctx, b.Key)
+			if err != nil && mailbox.KindOf(err) != mailbox.NotFound { // one that stays must not keep the others
+				failed = fmt.Errorf("delete unnamed blob %s: %w", b.Key, err)
+				return ctx.Err()
+			}
+		}
 		s.Blobs++
 		s.Bytes += b.Size
-		if dry {
-			return nil
-		}
-		if err := j.Storage.Remove(ctx, b.Key); err != nil && mailbox.KindOf(err) != mailbox.NotFound {
-			return fmt.Errorf("delete unnamed blob %s: %w", b.Key, err)
-		}
 		return nil
 	})
 	if err != nil || dry {
 		return s, err
 	}
 	if s.Scratch, err = j.Storage.Collect(ctx, before); err != nil {
-		return s, err
+		failed = errors.Join(failed, err)
 	}
 	s.Uploads, err = j.Uploads.ExpireUploads(ctx)
-	return s, err
+	return s, errors.Join(failed, err)
 }
 
 // Run sweeps once a day, for the first time an hour after the start, and looks

@@ -249,6 +249,9 @@ func (s *Service) afterMove(tx Tx, x *transfer, e *Entry, reason string) error {
 	case ToTakeOver:
 		return s.setSeen(tx, append([]Entry{*e}, x.below...))
 	case ToReturn:
+		if err := setReason(tx, e.ID, reason); err != nil {
+			return err
+		}
 		return tx.InsertAlert(Alert{Kind: AlertReturned, Member: e.Member, Account: e.Version.Account, Entry: e.ID,
 			Version: e.Version.ID, Signature: reason, Time: x.from.now})
 	case ToRelease:
@@ -258,6 +261,11 @@ func (s *Service) afterMove(tx Tx, x *transfer, e *Entry, reason string) error {
 		e.Version.Seen = true
 		return s.announce(tx, &x.to, s.direction(x.to.member, join(x.to.chain, *e)), e)
 	case ToRename:
+		if s.inReturned(&x.from) && !s.inReturned(&x.to) {
+			if err := setReason(tx, e.ID, ""); err != nil {
+				return err
+			}
+		}
 		if s.direction(x.from.member, x.from.chain) != "" {
 			return nil
 		}

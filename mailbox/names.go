@@ -25,7 +25,7 @@ func (s *Service) newName(r Reader, t *spot) error {
 	}
 	if len(t.chain) == 1 && t.rest[0] == t.member.Number {
 		// In the layout "direct" that name leads to the mailbox itself.
-		return E(NameRefused, ReasonNameReserved, t.rest[0])
+		return E(NameRefused, ReasonOwnNumber, t.rest[0])
 	}
 	return s.foreignNumber(r, t, t.rest[len(t.rest)-1])
 }

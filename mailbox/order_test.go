@@ -72,9 +72,9 @@ var checks = map[string]func(*scene){
 		w.refused(w.tryMove(w.clerk, "/an_KVBbg/a", "/an_KVBbg/a/b"), mailbox.ParentMissing, mailbox.ReasonParent)
 	},
 	"no name in the root is the mailbox's own number": func(w *scene) {
-		w.refused(w.tryPut(w.worker, w.at("/"+w.number), "1"), mailbox.NameRefused, mailbox.ReasonNameReserved)
+		w.refused(w.tryPut(w.worker, w.at("/"+w.number), "1"), mailbox.NameRefused, mailbox.ReasonOwnNumber)
 		_, err := w.MakeFolder(ctx, w.worker, path(w.at("/"+w.number)), mailbox.Conditions{})
-		w.refused(err, mailbox.NameRefused, mailbox.ReasonNameReserved)
+		w.refused(err, mailbox.NameRefused, mailbox.ReasonOwnNumber)
 	},
 	"the wrong place is said before the scanner's health": func(w *scene) {
 		w.refused(w.tryPut(w.clerk, "/a", "1"), mailbox.Forbidden, mailbox.ReasonOtherSide)

@@ -3,7 +3,9 @@
 package mailbox
 
 import (
+	"bytes"
 	"context"
+	"encoding/xml"
 	"time"
 )
 
@@ -12,6 +14,41 @@ const (
 	maxProps    = 200
 	maxPropSize = 64 << 10 // bytes, of all properties of an entry
 )
+
+// ReturnReason is the property in which a returned document carries what the
+// reviewer said. No client may set or remove it; it goes when the document
+// comes back. Its value is text.
+var ReturnReason = Prop{Space: "urn:postfach:document", Local: "return-reason"}
+
+// setReason keeps the reason of a return with the document; "" removes it.
+func setReason(tx Tx, id EntryID, reason string) error {
+	if reason == "" {
+		return tx.SetProps(id, nil, []Prop{ReturnReason})
+	}
+	var text bytes.Buffer
+	if err := xml.EscapeText(&text, []byte(reason)); err != nil {
+		return err
+	}
+	p := ReturnReason
+	p.XML = `<P:` + p.Local + ` xmlns:P="` + p.Space + `">` + text.String() + `</P:` + p.Local + `>`
+	return tx.SetProps(id, []Prop{p}, nil)
+}
+
+// ReturnedWith is the reason that a returned document carries; "" for none.
+func (n *Node) ReturnedWith() string {
+	for _, p := range n.Props {
+		if p.Space != ReturnReason.Space || p.Local != ReturnReason.Local {
+			continue
+		}
+		var v struct {
+			Text string `xml:",chardata"`
+		}
+		if xml.Unmarshal([]byte(p.XML), &v) == nil {
+			return v.Text
+		}
+	}
+	return ""
+}
 
 // PropertyChange is a PROPPATCH that the door has understood.
 type PropertyChange struct {

@@ -10,7 +10,8 @@ const (
 	ReasonNameControl   Reason = "name-control"   // control characters
 	ReasonNameCharacter Reason = "name-character" // \ : * ? " < > |
 	ReasonNameTrailing  Reason = "name-trailing"  // trailing dot or space
-	ReasonNameReserved  Reason = "name-reserved"  // arg: the name
+	ReasonNameReserved  Reason = "name-reserved"  // by Windows; arg: the name
+	ReasonOwnNumber     Reason = "own-number"     // the mailbox's own number in its root; arg: the name
 	ReasonPathLong      Reason = "path-long"
 	ReasonNameNumber    Reason = "name-number" // args: number in the name, number of the mailbox
 	ReasonNameHidden    Reason = "name-hidden" // of an import: a file that a program made for itself
@@ -83,7 +84,7 @@ const (
 // Reasons lists every reason, for the test that each has its sentences.
 var Reasons = []Reason{
 	ReasonNameEncoding, ReasonNameDots, ReasonNameLong, ReasonNameControl, ReasonNameCharacter, ReasonNameTrailing,
-	ReasonNameReserved, ReasonPathLong, ReasonNameNumber, ReasonSignIn, ReasonPaused, ReasonInsecure,
+	ReasonNameReserved, ReasonOwnNumber, ReasonPathLong, ReasonNameNumber, ReasonSignIn, ReasonPaused, ReasonInsecure,
 	ReasonOwnPassword, ReasonOneTimeOver, ReasonOneTimeUsed, ReasonAppPassword, ReasonProgramsOnly, ReasonMachine, ReasonToken, ReasonTokens, ReasonProvider, ReasonNoGrant, ReasonNotFound,
 	ReasonOtherSide, ReasonNotAllowed, ReasonNoReading, ReasonFixedFolder, ReasonBetween, ReasonFolderAsOne, ReasonClosed,
 	ReasonOwnWork, ReasonUnread, ReasonReleaseDoor, ReasonReturned, ReasonCopyRelease, ReasonExists, ReasonParent, ReasonTwin,

@@ -67,14 +67,27 @@ func TestReturn(t *testing.T) {
 	if got := w.names(author, "/0815/Postausgang/Zurückgewiesen"); len(got) != 0 {
 		t.Fatalf("still returned: %v", got)
 	}
-	if _, err := w.Return(ctx, reviewer, path("/0815/Postausgang/Liste.csv"), "Spalte fehlt"); err != nil {
+	if _, err := w.Return(ctx, reviewer, path("/0815/Postausgang/Liste.csv"), "Spalte <3> fehlt & Übersicht"); err != nil {
 		t.Fatal(err)
+	}
+	reason := func(at string) string {
+		n, err := w.Find(ctx, author, path(at), mailbox.Want{Props: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n.ReturnedWith()
+	}
+	if got := reason("/0815/Postausgang/Zurückgewiesen/Liste.csv"); got != "Spalte <3> fehlt & Übersicht" {
+		t.Fatalf("the document says %q", got)
 	}
 	w.put(author, "/0815/Postausgang/Zurückgewiesen/Liste.csv", "drei") // stays there
 	if got := w.names(author, "/0815/Postausgang"); !slices.Equal(got, []string{"Zurückgewiesen"}) {
 		t.Fatalf("outbox: %v", got)
 	}
 	w.move(author, "/0815/Postausgang/Zurückgewiesen/Liste.csv", "/0815/Postausgang/Liste.csv")
+	if got := reason("/0815/Postausgang/Liste.csv"); got != "" {
+		t.Fatalf("the document still says %q", got)
+	}
 	_, err := w.Move(ctx, author, path("/0815/Postausgang/Liste.csv"), path("/0815/Liste.csv"), mailbox.Conditions{}, "")
 	w.refused(err, mailbox.Forbidden, mailbox.ReasonNotAllowed)
 }

@@ -33,6 +33,9 @@ func (s *Service) store(tx Tx, pl *putPlan, v Version, authors []PersonID, modif
 			if err := s.backFrom(tx, &e, change); err != nil {
 				return e, err
 			}
+			if err := setReason(tx, e.ID, ""); err != nil {
+				return e, err
+			}
 			e.Parent, e.Name = pl.entry().ID, pl.rest[0]
 		}
 	}

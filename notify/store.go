@@ -73,7 +73,7 @@ type Desk interface {
 	Notices(ctx context.Context, states []State, before NoticeID, limit int) ([]Record, error)
 	// Retry makes a failed notice queued and due now, its three days begin
 	// again. Kind NotFound; Conflict when it is not failed.
-	Retry(ctx context.Context, id NoticeID) error
+	Retry(ctx context.Context, id NoticeID, record mailbox.Record) error
 	// Depth counts for metrics and alarms.
 	Depth(ctx context.Context) (Depth, error)
 }

@@ -182,13 +182,13 @@ func TestPermanentRefusal(t *testing.T) {
 		t.Fatalf("%+v", failed)
 	}
 	h.change("anna", func(_ *auth.Account, p *auth.Person) { p.Email = "anna.neu@example.org" })
-	h.must(h.catalog.Retry(h.ctx(), failed[0].ID))
+	h.must(h.catalog.Retry(h.ctx(), failed[0].ID, mailbox.Record{Operation: mailbox.OpNoticeRetry, Result: "ok"}))
 	h.pass(time.Minute)
 	h.want("sb@example.org"+unreachable, "anna.neu@example.org"+newDocuments)
 	if got := h.catcher.Mails()[1].MessageID; got != failed[0].MessageID {
 		t.Errorf("Message-ID %q, want %q", got, failed[0].MessageID)
 	}
-	if err := h.catalog.Retry(h.ctx(), failed[0].ID); mailbox.KindOf(err) != mailbox.Conflict {
+	if err := h.catalog.Retry(h.ctx(), failed[0].ID, mailbox.Record{Operation: mailbox.OpNoticeRetry, Result: "ok"}); mailbox.KindOf(err) != mailbox.Conflict {
 		t.Errorf("retry of a sent notice: %v", err)
 	}
 	// Nobody is responsible for the other member, and staff_address is refused

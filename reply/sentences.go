@@ -106,6 +106,9 @@ var sentences = map[mailbox.Reason]pair{
 	mailbox.ReasonNameReserved: {
 		"Der Name „%s“ ist unter Windows reserviert. Bitte benennen Sie die Datei um.",
 		"The name “%s” is reserved by Windows. Please rename the file."},
+	mailbox.ReasonOwnNumber: {
+		"Der Name „%s“ ist die Nummer dieses Postfachs und führt zu ihm. Bitte wählen Sie einen anderen Namen.",
+		"The name “%s” is the number of this mailbox and leads to it. Please choose another name."},
 	mailbox.ReasonPathLong: {
 		"Der Pfad ist zu lang. Bitte verwenden Sie kürzere Namen oder weniger Unterordner.",
 		"The path is too long. Please use shorter names or fewer subfolders."},

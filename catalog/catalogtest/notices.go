@@ -353,7 +353,7 @@ func failing(t *testing.T, c Whole, k *clock) {
 	if err := c.Failed(ctx(t), n.ID, notify.Failure{Reply: "451 later", RetryIn: 10 * time.Minute}); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, c.Retry(ctx(t), n.ID), mailbox.Conflict)
+	wantKind(t, c.Retry(ctx(t), n.ID, mailbox.Record{Operation: mailbox.OpNoticeRetry, Result: "ok"}), mailbox.Conflict)
 	if _, found, _ := c.Claim(ctx(t), time.Hour); found {
 		t.Error("claimed before it is due")
 	}
@@ -371,9 +371,9 @@ func failing(t *testing.T, c Whole, k *clock) {
 		t.Errorf("%+v, %v", d, err)
 	}
 	wantKind(t, c.Failed(ctx(t), n.ID, f), mailbox.Conflict)
-	wantKind(t, c.Retry(ctx(t), 99), mailbox.NotFound)
+	wantKind(t, c.Retry(ctx(t), 99, mailbox.Record{Operation: mailbox.OpNoticeRetry, Result: "ok"}), mailbox.NotFound)
 	k.pass(time.Hour)
-	if err := c.Retry(ctx(t), n.ID); err != nil {
+	if err := c.Retry(ctx(t), n.ID, mailbox.Record{Operation: mailbox.OpNoticeRetry, Result: "ok"}); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]time.Duration{}

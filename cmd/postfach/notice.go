@@ -96,17 +96,14 @@ func (c *noticeRetry) Run(e *env) error {
 	}
 	defer a.done(e)
 	for _, id := range c.ID {
-		err := a.catalog.Retry(e.ctx, id)
+		err := a.catalog.Retry(e.ctx, id, mailbox.Record{Operation: mailbox.OpNoticeRetry, Result: "ok",
+			Detail: mailbox.Detail{Door: "cli", System: by.System, Order: by.Order, Text: "notice " + strconv.FormatInt(int64(id), 10)}})
 		switch {
 		case err != nil && mailbox.KindOf(err) == mailbox.NotFound:
 			return &wrongOrder{"there is no notice " + strconv.FormatInt(int64(id), 10)}
 		case err != nil && mailbox.KindOf(err) == mailbox.Conflict:
 			return &wrongOrder{"notice " + strconv.FormatInt(int64(id), 10) + " has not failed"}
 		case err != nil:
-			return err
-		}
-		if err := a.catalog.Append(e.ctx, mailbox.Record{Operation: mailbox.OpNoticeRetry, Result: "ok",
-			Detail: mailbox.Detail{Door: "cli", System: by.System, Order: by.Order, Text: "notice " + strconv.FormatInt(int64(id), 10)}}); err != nil {
 			return err
 		}
 		e.say("notice %d is queued again", id)
