@@ -6,8 +6,8 @@
 package janitor
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"

@@ -14,10 +14,12 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sys/unix"
 )
 
 // Options of a Server.
@@ -26,7 +28,7 @@ type Options struct {
 	MetricsListen string        // HOST:PORT of /metrics and /readyz?verbose; "" for none
 	Cert, Key     string        // PEM files; "" serves plain HTTP
 	Shutdown      time.Duration // how long requests may finish; 0 means 30 s
-	Stall         time.Duration // how long a sender may pause; 0 means 5 min
+	Stall         time.Duration // how long a sender, or a reader of an answer, may pause; 0 means 5 min
 
 	Doors   http.Handler
 	Checks  []Check               // what readiness asks
@@ -79,7 +81,7 @@ func New(o Options) (*Server, error) {
 // Run serves until ctx ends, then lets requests finish for a bounded time. It
 // returns nil after an orderly end.
 func (s *Server) Run(ctx context.Context) error {
-	doors, err := listen(ctx, s.o.Listen)
+	doors, err := listen(ctx, s.o.Listen, s.o.Stall)
 	if err != nil {
 		return err
 	}
@@ -89,7 +91,7 @@ func (s *Server) Run(ctx context.Context) error {
 		listeners[0] = tls.NewListener(doors, servers[0].TLSConfig)
 	}
 	if s.o.MetricsListen != "" {
-		l, err := listen(ctx, s.o.MetricsListen)
+		l, err := listen(ctx, s.o.MetricsListen, s.o.Stall)
 		if err != nil {
 			_ = doors.Close()
 			return err
@@ -115,8 +117,17 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	var c net.ListenConfig
+// listen opens a port whose connections the kernel ends when what was sent is
+// not taken for the time of stall: a reader who stops does not hold a file open
+// for ever, and sendfile needs no watch.
+func listen(ctx context.Context, address string, stall time.Duration) (net.Listener, error) {
+	c := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var failed error
+		err := raw.Control(func(fd uintptr) {
+			failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(stall.Milliseconds()))
+		})
+		return errors.Join(err, failed)
+	}}
 	l, err := c.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)

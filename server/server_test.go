@@ -274,3 +274,57 @@ func TestStrangersLeaveNoMarks(t *testing.T) {
 		}
 	}
 }
+
+// A reader who stops taking an answer does not hold it open for ever; one who
+// is only slow gets it whole.
+func TestPausesOfTheReaderAreBounded(t *testing.T) {
+	const size = 64 << 20
+	file := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	address, _ := serve(t, Options{Stall: time.Second, Doors: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		_, err = io.Copy(w, f)
+		ended <- err
+	})})
+	ask := func() net.Conn {
+		t.Helper()
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	ask() // and never reads
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("an answer that nobody took was sent whole")
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("a reader who stopped is waited for")
+	}
+	slow := ask()
+	var taken int64
+	for buf := make([]byte, 4<<20); ; time.Sleep(100 * time.Millisecond) {
+		n, err := io.ReadFull(slow, buf)
+		taken += int64(n)
+		if err != nil {
+			break
+		}
+	}
+	if err := <-ended; err != nil || taken < size {
+		t.Errorf("a slow reader got %d of %d bytes: %v", taken, size, err)
+	}
+}
