@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -257,6 +258,9 @@ func (d *desk) has(name string) bool {
 	return err == nil
 }
 
+// unfinished is the name of a download that has not come to its end.
+var unfinished = regexp.MustCompile(`^\..+\.~[0-9a-f]+$`)
+
 // tree is what lies on the desk: names with the digests of their contents,
 // folders with "/". What clients keep for themselves is left out.
 func (d *desk) tree() map[string]string {
@@ -272,7 +276,7 @@ func treeOf(t *testing.T, root string) map[string]string {
 		switch {
 		case err != nil || rel == ".":
 			return err
-		case strings.HasPrefix(e.Name(), ".sync_") || strings.HasPrefix(e.Name(), "._sync_") || strings.HasPrefix(e.Name(), ".owncloudsync"):
+		case strings.HasPrefix(e.Name(), ".sync_") || strings.HasPrefix(e.Name(), "._sync_") || strings.HasPrefix(e.Name(), ".owncloudsync"), unfinished.MatchString(e.Name()):
 			return nil
 		case e.IsDir():
 			found[rel+"/"] = ""

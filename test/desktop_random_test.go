@@ -219,7 +219,7 @@ func (x *worker) try() deskRun {
 	files, _ := x.lying()
 	for _, f := range files {
 		if b, err := os.ReadFile(f); err == nil && !x.forgets(f) {
-			x.made[fmt.Sprintf("%x", sha256.Sum256(b))] = f
+			x.made[fmt.Sprintf("%x", sha256.Sum256(b))] = fmt.Sprintf("%s before run %d", f, x.runs+1)
 		}
 	}
 	x.gone = nil
