@@ -30,7 +30,10 @@ func (s *Service) Assemble(ctx context.Context, a Actor, name string, to Path, u
 	if w.done && w.to == to.String() {
 		return w.receipt, nil
 	}
-	got, err := s.join(ctx, a, u, to, up)
+	// All bytes are here: a client that loses patience with a slow scanner must
+	// find the document when it comes back, or it would never arrive. Deliver
+	// bounds the time.
+	got, err := s.join(context.WithoutCancel(ctx), a, u, to, up)
 	if err != nil {
 		s.uploads.fresh(u) // nothing to remember, whatever names clients try
 		return got, err

@@ -3,11 +3,15 @@
 package test
 
 import (
+	"fmt"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"postfach/scan/scantest"
 	"postfach/test/world"
 )
 
@@ -106,4 +110,122 @@ func TestDesktopFolderRemovedElsewhere(t *testing.T) {
 	o.each(t, "own folder, further down", removed("an_KVBbg/Ordner/tief/neu.csv", 2))
 	o.each(t, "folder of the authority", removed("Bescheide/neu.csv", 1))
 	o.each(t, "folder of the authority, further down", removed("Bescheide/2026/neu.csv", 2))
+}
+
+// TestDesktopSlowScanner: judging a large file takes longer than a client waits
+// for the answer to its MOVE (clients: five minutes, three per gigabyte, at most
+// thirty; here five seconds). The client hangs up; the file arrives all the same,
+// once, and no byte of it is sent again (issue 4, item 1).
+func TestDesktopSlowScanner(t *testing.T) {
+	scanner := scantest.Start(t, scantest.Options{})
+	slow := scantest.StartProxy(t, scanner, "tcp")
+	scanner.Address = slow.Address
+	o := newOffice(t, world.Options{Scanner: scanner})
+	o.each(t, "joined too late", func(t *testing.T, d *desk, number string) {
+		d.sync()
+		d.env = []string{"OWNCLOUD_BLACKLIST_TIME_MAX=25", "OWNCLOUD_TIMEOUT=5"}
+		slow.Set(scantest.Fault{Match: "INSTREAM", Slow: 2_000_000})
+		d.write("an_KVBbg/groß.bin", random(t, 25_000_000))
+		first := d.try()
+		if m := first.by("MOVE"); first.code == 0 || len(first.by("PUT")) < 2 || len(m) > 0 && m[0].status == 201 {
+			t.Fatalf("the client did not lose patience: code %d\n%s", first.code, first.requests)
+		}
+		again := 0
+		d.until("in step", 3*time.Minute, func(r deskRun) bool {
+			again += len(r.by("PUT"))
+			return r.code == 0 && len(treeDifferences(served(t, d.w, d.login, "/dav/"), d.tree())) == 0
+		})
+		versions := 0
+		for _, r := range d.w.Audit(t) {
+			if (r.Operation == "create" || r.Operation == "replace") && r.SHA256 == d.tree()["an_KVBbg/groß.bin"] {
+				versions++
+			}
+		}
+		if conflicts, _ := filepath.Glob(d.path("an_KVBbg/*conflict*")); versions != 1 || again > 0 || len(conflicts) > 0 {
+			t.Errorf("%d versions, %d chunks sent again, conflicts %v", versions, again, conflicts)
+		}
+		if names := uploads(t, d); len(names) > 0 {
+			t.Errorf("chunks are left: %v", names)
+		}
+	})
+}
+
+// TestDesktopShortListing: a node ends in the middle of its listings, again and
+// again. What is missing in them is not taken for removed, on neither side.
+func TestDesktopShortListing(t *testing.T) {
+	o := newOffice(t, world.Options{})
+	o.each(t, "cut off", func(t *testing.T, d *desk, number string) {
+		d.env = []string{"OWNCLOUD_BLACKLIST_TIME_MAX=25"}
+		for i := range 12 {
+			d.write(fmt.Sprintf("an_KVBbg/d%d/f.txt", i), fmt.Sprint("Inhalt ", i))
+			d.write(fmt.Sprintf("an_KVBbg/g%02d.txt", i), fmt.Sprint("Inhalt ", i))
+		}
+		d.sync()
+		d.w.Put(t, d.login, "/dav/an_KVBbg/d7/vom-server.txt", "von dort")
+		d.write("an_KVBbg/neu.txt", "neu")
+		before := d.tree()
+		for cut := 1; cut <= 3; cut++ { // the root, an_KVBbg, the folder within
+			n := 0
+			d.rec.shorten(func(r *http.Request) bool {
+				if r.Method == "PROPFIND" {
+					n++
+				}
+				return n == cut
+			})
+			if r := d.try(); r.code == 0 || len(r.by("DELETE")) > 0 {
+				t.Errorf("code %d after a listing that ended in the middle:\n%s", r.code, r.requests)
+			}
+			same(t, "the desk", d.tree(), before)
+		}
+		d.rec.shorten(nil)
+		r := d.until("in step", time.Minute, func(r deskRun) bool { return r.code == 0 })
+		if len(r.by("DELETE")) > 0 || d.read("an_KVBbg/d7/vom-server.txt") != "von dort" {
+			t.Errorf("%s", r.requests)
+		}
+		same(t, "the server", served(t, d.w, d.login, "/dav/"), d.tree())
+	})
+}
+
+// TestDesktopOtherRoles: a role of the account ends, or another one hides folders
+// that it showed. The client removes what is the server's from the desk, for that
+// is no longer the person's to see, and keeps what only the desk has.
+func TestDesktopOtherRoles(t *testing.T) {
+	o := newOffice(t, world.Options{})
+	o.each(t, "one of two members", func(t *testing.T, d *desk, number string) {
+		other, _ := o.clerk(t)
+		d.login = "zwei-" + d.login
+		o.AddAccount(world.Account{Login: d.login, Role: "clerk", Member: number, Flags: []string{"--layout", "members"}})
+		o.CLI("", "account", "grant", d.login, "--role", "clerk", "--member", other)
+		d.env = []string{"OWNCLOUD_BLACKLIST_TIME_MAX=25"}
+		d.sync()
+		folder := func(number string) string {
+			all, _ := filepath.Glob(d.path(number + "*"))
+			if len(all) != 1 {
+				t.Fatalf("%v", d.tree())
+			}
+			return filepath.Base(all[0])
+		}
+		rel := folder(other)
+		d.write(rel+"/an_KVBbg/gesendet.txt", "gesendet")
+		// nextcloudcmd waits for ever for somebody to answer whether really
+		// everything is to go, where no file stays.
+		d.write(folder(number)+"/an_KVBbg/bleibt.txt", "bleibt")
+		d.sync()
+		o.CLI("", "account", "revoke", d.login, "--role", "clerk", "--member", other)
+		time.Sleep(noticed)
+		d.write(rel+"/an_KVBbg/nur hier.txt", "nur hier")
+		for range 2 {
+			r := d.try()
+			if d.read(folder(number)+"/an_KVBbg/bleibt.txt") != "bleibt" || d.read(rel+"/an_KVBbg/nur hier.txt") != "nur hier" || len(r.by("DELETE")) > 0 {
+				t.Fatalf("%s%v", r.requests, d.tree())
+			}
+		}
+		o.CLI("", "account", "grant", d.login, "--role", "clerk", "--member", other)
+		time.Sleep(noticed)
+		d.until("in step", time.Minute, func(r deskRun) bool { return r.code == 0 })
+		if d.read(rel+"/an_KVBbg/gesendet.txt") != "gesendet" {
+			t.Errorf("it does not come back: %v", d.tree())
+		}
+		same(t, "the server", served(t, d.w, d.login, "/dav/"), d.tree())
+	})
 }

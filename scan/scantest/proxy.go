@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Fault is how a Proxy treats a connection. The zero value passes everything.
@@ -17,6 +18,7 @@ type Fault struct {
 	Match      string // only connections whose first command contains this; "" means all
 	Refuse     bool   // close at once
 	CutSending int    // reset after that many bytes from the client, its command included; 0 never
+	Slow       int    // bytes per second from the client; 0 as they come
 	Stall      bool   // take everything, answer nothing
 	Reply      string // say this instead of clamd's answer; "" lets clamd speak
 	CutReply   int    // reset after that many bytes of the answer; 0 never, below 0 before the first
@@ -133,7 +135,7 @@ func (p *Proxy) serve(client net.Conn) {
 			server.Close()
 			return
 		}
-		io.Copy(server, in)
+		trickle(server, in, f.Slow)
 		server.Close() // the client has gone
 	})
 	p.answer(client, server, f)
@@ -170,4 +172,18 @@ func reset(c net.Conn) {
 		t.SetLinger(0)
 	}
 	c.Close()
+}
+
+// trickle copies at most rate bytes per second; 0 copies as fast as they come.
+func trickle(to io.Writer, from io.Reader, rate int) {
+	if rate == 0 {
+		io.Copy(to, from)
+		return
+	}
+	for {
+		if _, err := io.CopyN(to, from, int64(rate/10)+1); err != nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
