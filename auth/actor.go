@@ -42,6 +42,7 @@ func (e *verified) at(now time.Time) *view {
 func newView(c Credentials, now time.Time) *view {
 	v := &view{from: now}
 	var grants []mailbox.Grant
+	var ended []mailbox.MemberID
 	closed := false
 	for _, g := range c.Grants {
 		v.bound(now, g.From, g.Until)
@@ -49,13 +50,20 @@ func newView(c Credentials, now time.Time) *view {
 			v.bound(now, g.ClosedOn)
 			if !now.Before(g.ClosedOn) {
 				closed = true
+				ended = append(ended, g.Member)
 				continue
 			}
 		}
 		if g.InForce(now) {
 			grants = append(grants, g.Grant)
+		} else if g.Member != 0 && g.Role.Files() && !g.Until.IsZero() && !now.Before(g.Until) {
+			ended = append(ended, g.Member)
 		}
 	}
+	ended = slices.DeleteFunc(ended, func(m mailbox.MemberID) bool {
+		return slices.ContainsFunc(grants, func(g mailbox.Grant) bool { return g.Role.Files() && g.Member == m })
+	})
+	slices.Sort(ended)
 	v.refused = closed && len(grants) == 0
 	v.actor = mailbox.Actor{
 		Account:       c.Account.ID,
@@ -66,6 +74,7 @@ func newView(c Credentials, now time.Time) *view {
 		Layout:        c.Account.Layout,
 		Language:      c.Person.Language,
 		Grants:        slices.Clip(grants), // shared: an append must not write into it
+		Ended:         slices.Compact(ended),
 		Revision:      revision(c.Account.Layout, grants),
 		ReleaseDirect: c.Account.Kind == mailbox.MachineAccount && c.Account.ReleaseDirect,
 	}

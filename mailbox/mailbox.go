@@ -197,9 +197,12 @@ type Actor struct {
 	Layout        Layout
 	Language      string // "de" or "en"; "" means the installation's
 	Grants        []Grant
-	Revision      int64 // changes whenever a grant of the account does
-	ReleaseDirect bool  // machine account that may write into the root under four-eyes
+	Ended         []MemberID // whose files it was granted by number, and is no more
+	Revision      int64      // changes whenever a grant of the account does
+	ReleaseDirect bool       // machine account that may write into the root under four-eyes
 	Via           Via
+
+	syncs bool // see ByNumber
 }
 
 // Via says how a request came in, for the audit record.

@@ -140,5 +140,6 @@ func (s *Service) mailboxes(r Reader, t *spot, w Want) ([]Node, error) {
 		}
 		nodes = append(nodes, n)
 	}
-	return nodes, nil
+	ended, err := s.endedBoxes(r, t.actor)
+	return append(nodes, ended...), err
 }

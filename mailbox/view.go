@@ -113,6 +113,9 @@ func (s *Service) mailboxOf(r Reader, a *Actor, grants []Grant, p Path, known *M
 		if err == nil && len(rolesFor(grants, m.ID)) > 0 {
 			return &m, names[1:], nil
 		}
+		if err == nil && a.hasEnded(m.ID) {
+			return nil, nil, E(Forbidden, ReasonNoGrant)
+		}
 		if err != nil && KindOf(err) != NotFound {
 			return nil, nil, err
 		}

@@ -5,6 +5,7 @@ package test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -186,12 +187,12 @@ func TestDesktopShortListing(t *testing.T) {
 	})
 }
 
-// TestDesktopOtherRoles: a role of the account ends, or another one hides folders
-// that it showed. The client removes what is the server's from the desk, for that
-// is no longer the person's to see, and keeps what only the desk has.
-func TestDesktopOtherRoles(t *testing.T) {
+// TestDesktopOneGrantEnds: the grant for one of several members ends. The member's
+// folder stays on the desk as it is, with what only the desk has, though nobody
+// may enter it; at no other door is anything of it to be seen (I5).
+func TestDesktopOneGrantEnds(t *testing.T) {
 	o := newOffice(t, world.Options{})
-	o.each(t, "one of two members", func(t *testing.T, d *desk, number string) {
+	o.each(t, "one of two", func(t *testing.T, d *desk, number string) {
 		other, _ := o.clerk(t)
 		d.login = "zwei-" + d.login
 		o.AddAccount(world.Account{Login: d.login, Role: "clerk", Member: number, Flags: []string{"--layout", "members"}})
@@ -216,9 +217,17 @@ func TestDesktopOtherRoles(t *testing.T) {
 		d.write(rel+"/an_KVBbg/nur hier.txt", "nur hier")
 		for range 2 {
 			r := d.try()
-			if d.read(folder(number)+"/an_KVBbg/bleibt.txt") != "bleibt" || d.read(rel+"/an_KVBbg/nur hier.txt") != "nur hier" || len(r.by("DELETE")) > 0 {
+			if d.read(folder(number)+"/an_KVBbg/bleibt.txt") != "bleibt" || d.read(rel+"/an_KVBbg/nur hier.txt") != "nur hier" ||
+				d.read(rel+"/an_KVBbg/gesendet.txt") != "gesendet" || len(r.by("DELETE")) > 0 {
 				t.Fatalf("%s%v", r.requests, d.tree())
 			}
+		}
+		if names := d.w.Names(t, d.login, "/dav/"); len(names) != 1 {
+			t.Errorf("at the other door: %q", names)
+		}
+		for _, path := range []string{"/", "/an_KVBbg/", "/an_KVBbg/gesendet.txt"} {
+			d.w.Do(t, world.Exchange{As: d.login, Method: "PROPFIND", Path: (&url.URL{Path: "/remote.php/dav/files/" + d.login + "/" + rel + path}).EscapedPath(),
+				Header: map[string]string{"Depth": "1"}, Want: 403})
 		}
 		o.CLI("", "account", "grant", d.login, "--role", "clerk", "--member", other)
 		time.Sleep(noticed)
