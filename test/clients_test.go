@@ -3,7 +3,6 @@
 package test
 
 import (
-	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
@@ -92,76 +91,6 @@ func readFile(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-// rclone runs it against a WebDAV folder of the world; REMOTE in the arguments
-// stands for the remote's root.
-func rclone(t *testing.T, w *world.World, login, path string, args ...string) string {
-	t.Helper()
-	p, err := exec.Command("rclone", "obscure", world.Password).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	remote := fmt.Sprintf(":webdav,vendor=other,url='%s',user=%s,pass='%s':", w.URL+path, login, strings.TrimSpace(string(p)))
-	full := []string{"--config", "/dev/null", "--retries", "1", "-vv"}
-	for _, a := range args {
-		full = append(full, strings.ReplaceAll(a, "REMOTE", remote))
-	}
-	cmd := exec.CommandContext(t.Context(), "rclone", full...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("rclone %q: %v\n%.4000s", args, err, out)
-	}
-	return string(out)
-}
-
-// TestRclone: CLIENTS.md section 6, items 16 and 17, with vendor other.
-func TestRclone(t *testing.T) {
-	w := whole(t, world.Everybody())
-	src, back := t.TempDir(), t.TempDir()
-	for _, name := range []string{"a.txt", "ü space#%.txt", "leer.txt", "d/tief/b.txt", "d/c.txt"} {
-		path := filepath.Join(src, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if name == "leer.txt" {
-			writeFile(t, path, "")
-			continue
-		}
-		writeFile(t, path, strings.Repeat(name+"\n", 100))
-	}
-	rclone(t, w, "anna", "/dav/an_KVBbg", "sync", src, "REMOTEt")
-	if out := rclone(t, w, "anna", "/dav/an_KVBbg", "check", "--download", src, "REMOTEt"); !strings.Contains(out, "0 differences found") {
-		t.Errorf("check: %s", out)
-	}
-	rclone(t, w, "anna", "/dav/an_KVBbg", "move", "REMOTEt/d", "REMOTEt/e")
-	rclone(t, w, "bert", "/dav/0815/an_KVBbg", "copy", "REMOTEt", back)
-	if got, want := readFile(t, filepath.Join(back, "e/tief/b.txt")), readFile(t, filepath.Join(src, "d/tief/b.txt")); got != want {
-		t.Errorf("came back as %q", got)
-	}
-	rclone(t, w, "anna", "/dav/an_KVBbg", "about", "REMOTE")
-	hard, again := t.TempDir(), t.TempDir()
-	for _, name := range hardNames {
-		writeFile(t, filepath.Join(hard, name), "Inhalt von "+name)
-	}
-	rclone(t, w, "anna", "/dav/an_KVBbg", "copy", hard, "REMOTEnamen")
-	rclone(t, w, "bert", "/dav/0815/an_KVBbg", "copy", "REMOTEnamen", again)
-	for _, name := range hardNames {
-		if got := readFile(t, filepath.Join(again, name)); got != "Inhalt von "+name {
-			t.Errorf("%q came back as %q", name, got)
-		}
-	}
-
-	many := t.TempDir()
-	for i := range 200 {
-		writeFile(t, filepath.Join(many, fmt.Sprintf("f%03d.txt", i)), fmt.Sprint("Datei ", i))
-	}
-	out := rclone(t, w, "anna", "/dav/an_KVBbg", "--transfers", "8", "sync", many, "REMOTEviele")
-	out += rclone(t, w, "anna", "/dav/an_KVBbg", "--transfers", "8", "--ignore-times", "sync", many, "REMOTEviele")
-	out += rclone(t, w, "anna", "/dav/an_KVBbg", "purge", "REMOTEviele")
-	if strings.Contains(out, "423 ") || strings.Contains(out, "500 ") || strings.Contains(out, "503 ") {
-		t.Errorf("answers that a storm must not see:\n%.4000s", out)
-	}
 }
 
 // TestCurl: what a script of the authority would write, with the tool itself.

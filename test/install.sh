@@ -24,12 +24,18 @@ package_of() {
     node) echo nodejs ;;
     nextcloudcmd) echo nextcloud-desktop-cmd ;;
     owncloudcmd) echo owncloud-client-cmd ;;
+    mount.davfs) echo davfs2 ;;
+    gio) echo libglib2.0-bin ;;
+    gvfsd-dav) echo gvfs-backends ;;
+    kioclient) echo kde-cli-tools ;;
+    dbus-run-session) echo dbus-daemon ;;
+    unshare) echo util-linux ;;
     *) echo "$1" ;;
   esac
 }
 
-# Debian keeps the programs of the PostgreSQL server out of the path.
-more_path=/usr/sbin:/sbin
+# Debian keeps the programs of the PostgreSQL server and of GNOME out of the path.
+more_path=/usr/sbin:/sbin:/usr/libexec
 for dir in /usr/lib/postgresql/*/bin; do more_path+=:$dir; done
 
 missing=()
