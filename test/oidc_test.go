@@ -201,7 +201,7 @@ func TestProviderIsOffered(t *testing.T) {
 	}
 	src := t.TempDir()
 	writeFile(t, filepath.Join(src, "f"), "Inhalt\n")
-	rclone(t, w, "anna", "/remote.php/webdav/an_KVBbg", "copy", src, "REMOTErc")
+	newRemote(t, w, "rclone", "owncloud", "anna").run("copy", src, "REMOTEan_KVBbg/rc")
 	home := t.TempDir()
 	writeFile(t, filepath.Join(home, ".netrc"), "machine 127.0.0.1\nlogin anna\npassword "+world.Password+"\n")
 	cmd := exec.CommandContext(t.Context(), "cadaver", w.URL+"/remote.php/webdav/an_KVBbg/")
