@@ -4,6 +4,7 @@ package test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"filippo.io/age"
 
+	"postfach/test/minio"
 	"postfach/test/world"
 )
 
@@ -52,13 +54,20 @@ func TestRestoreOfBackup(t *testing.T) {
 	const canary = "Kanarienvogel Übersicht.txt"
 	w.Put(t, "anna", "/dav/an_KVBbg/"+strings.ReplaceAll(strings.ReplaceAll(canary, " ", "%20"), "Ü", "%C3%9C"), "alt")
 	w.Put(t, "bert", "/dav/0815/Bescheid.txt", "Bescheid")
-	file := filepath.Join(t.TempDir(), "catalog.db.age")
-	if out := w.CLI("", "backup", file, "--encrypt-to", recipient, "--order", "Probe"); !strings.Contains(out, "SHA-256") {
+	to := t.TempDir()
+	file, list, public := filepath.Join(to, "catalog.db.age"), filepath.Join(to, "lost.csv"), filepath.Join(w.Dir, "backup.pub")
+	writeFile(t, public, recipient+"\n")
+	page := func(name string) string {
+		t.Helper()
+		return follow(t, w, block(t, "recovery.md", name), "/etc/postfach/postfach.yaml", w.Config, "/etc/postfach/backup.pub", public,
+			"/backup/postfach", to, "/var/lib/postfach", w.Data, "/root/backup.key", identity, "/root/lost.csv", list)
+	}
+	if out := page("backup"); !strings.Contains(out, "SHA-256") {
 		t.Error(out)
 	}
 	// Its mail goes out after the backup, which therefore does not know that.
 	told := len(w.WaitMails(t, "anna@example.org", 1))
-	noCanaries(t, filepath.Dir(file), canary, "anna Beispiel", "anna@example.org", "127.0.0.1", "Musterhausen", "SQLite format 3")
+	noCanaries(t, file, canary, "anna Beispiel", "anna@example.org", "127.0.0.1", "Musterhausen", "SQLite format 3")
 
 	w.Put(t, "anna", "/dav/an_KVBbg/nach%20der%20Sicherung.txt", "neu")
 	lostID := fileID(t, w, "/dav/an_KVBbg/nach%20der%20Sicherung.txt")
@@ -75,8 +84,8 @@ func TestRestoreOfBackup(t *testing.T) {
 	if out, err := w.Try("", "restore", "--from", file); err == nil || !strings.Contains(out, "--identity") {
 		t.Errorf("without the key: %v %s", err, out)
 	}
-	out := w.CLI("", "restore", "--from", file, "--identity", identity, "--order", "Nacht vom 3. auf den 4.")
-	if !strings.Contains(out, "1 documents") || !strings.Contains(out, "mails are held") {
+	if out := page("restore"); !strings.Contains(out, "1 documents") || !strings.Contains(out, "mails are held") ||
+		!strings.Contains(out, "0 differences") || !strings.Contains(out, "0 missing") {
 		t.Error(out)
 	}
 	if out, err := w.Try("", "restore", "--from", file, "--identity", identity); err == nil || !strings.Contains(out, "not empty") {
@@ -101,7 +110,7 @@ func TestRestoreOfBackup(t *testing.T) {
 		t.Error("no metric says that mails are held")
 	}
 
-	if out := w.CLI("", "notice", "release"); !strings.Contains(out, "not sent again") {
+	if out := page("release"); !strings.Contains(out, "not sent again") {
 		t.Error(out)
 	}
 	if out, err := w.Try("", "notice", "release"); err == nil {
@@ -113,8 +122,7 @@ func TestRestoreOfBackup(t *testing.T) {
 		t.Errorf("%d mails to the clerk, not %d", n, told+1)
 	}
 
-	list := filepath.Join(t.TempDir(), "lost.csv")
-	w.CLI("", "storage", "lost", "--to", list)
+	page("lost")
 	if text := readFile(t, list); strings.Count(text, "\n") != 2 || !strings.Contains(text, "/an_KVBbg/nach der Sicherung.txt") {
 		t.Errorf("what was lost:\n%s", text)
 	}
@@ -122,14 +130,14 @@ func TestRestoreOfBackup(t *testing.T) {
 		t.Error(out)
 	}
 	log := w.CLI("", "audit", "list", "--limit", "0")
-	for _, want := range []string{"catalog-restore", "catalog-backup", "notice-release", "Probe", "Nacht vom 3."} {
+	for _, want := range []string{"catalog-restore", "catalog-backup", "notice-release", "Ausfall vom 3. März"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("no %q in the audit log:\n%s", want, log)
 		}
 	}
 }
 
-// noCanaries looks for words in every file below a folder.
+// noCanaries looks for words in a file, or in every one below a folder.
 func noCanaries(t *testing.T, folder string, words ...string) {
 	t.Helper()
 	files := 0
@@ -178,4 +186,74 @@ func refusedStart(t *testing.T, w *world.World, why string) {
 	t.Helper()
 	eventually(t, "the server ends", func() bool { return strings.Contains(w.Log(), why) })
 	w.Kill()
+}
+
+// TestContinuousBackup: the server itself keeps encrypted snapshots in a bucket
+// or folder; killed in the midst of one it leaves nothing that could be taken
+// for a backup; that they fail is seen; the latest one restores (L16, P63).
+func TestContinuousBackup(t *testing.T) {
+	identity, recipient := ageKeys(t)
+	server := minio.Start(t, minio.Options{})
+	bucket := server.Bucket(t, false)
+	place := "s3://" + bucket + "/sicherung?endpoint=" + server.Endpoint
+	o := world.Everybody()
+	o.Settings = "backup: {to: \"" + place + "\", every: 1s, keep: {count: 4, days: 0}, encrypt_to: [" + recipient + "]}"
+	o.Env = []string{"AWS_ACCESS_KEY_ID=" + server.AccessKey, "AWS_SECRET_ACCESS_KEY=" + server.SecretKey}
+	w := whole(t, o)
+	w.Put(t, "anna", "/dav/an_KVBbg/f.txt", "zu sichern")
+	uploaded := time.Now()
+	latest := func() (all []backupRow) {
+		for d := json.NewDecoder(strings.NewReader(w.CLI("", "backup", "list", "--json"))); ; {
+			var r backupRow
+			if err := d.Decode(&r); err != nil {
+				return all
+			}
+			all = append(all, r)
+		}
+	}
+	eventually(t, "a snapshot with the upload, and no more than are kept", func() bool {
+		all := latest()
+		return len(all) > 3 && all[0].Time.After(uploaded)
+	})
+	if all := latest(); len(all) > 5 {
+		t.Errorf("%d snapshots are kept, not 4", len(all))
+	}
+	if out := w.CLI("", "check"); !strings.Contains(out, "backup") || strings.Contains(out, "plain text") && strings.Contains(out, "backup:") {
+		t.Error(out)
+	}
+	if m := metrics(t, w); !regexp.MustCompile(`postfach_backup_age_seconds [0-9.]+`).MatchString(m) || !strings.Contains(m, "postfach_backup_every_seconds 1") {
+		t.Error("no metric of the backup")
+	}
+	server.Kill()
+	eventually(t, "the metric grows and the server goes on", func() bool {
+		m := regexp.MustCompile(`postfach_backup_age_seconds ([0-9]+)`).FindStringSubmatch(metrics(t, w))
+		return m != nil && (len(m[1]) > 1 || m[1] >= "4") && w.ReadyStatus() == 200
+	})
+	if out, _ := w.Try("", "check", "--brief"); !strings.Contains(out, "backup") {
+		t.Errorf("check says nothing of it: %s", out)
+	}
+	must(t, server.Restart(t.Context()))
+	for range 5 { // wherever it is with its work
+		time.Sleep(300 * time.Millisecond)
+		w.Kill()
+		w.Serve()
+	}
+	again := time.Now()
+	eventually(t, "it goes on", func() bool { all := latest(); return len(all) > 0 && all[0].Time.After(again) })
+	loseCatalog(t, w)
+	w.CLI("", "restore", "--identity", identity)
+	w.Serve()
+	if a := w.Get(t, "anna", "/dav/an_KVBbg/f.txt"); string(a.Body) != "zu sichern" {
+		t.Errorf("%q", a.Body)
+	}
+	log := w.CLI("", "audit", "list", "--limit", "0")
+	if !strings.Contains(log, "catalog-backup") || !strings.Contains(log, "continuous") {
+		t.Errorf("the continuous backup is not in the audit log:\n%s", log)
+	}
+}
+
+// backupRow is a line of backup list --json.
+type backupRow struct {
+	Name string    `json:"name"`
+	Time time.Time `json:"time"`
 }

@@ -227,6 +227,9 @@ func (w *World) current() *process {
 	return w.server
 }
 
+// Env is the further environment of the server and of commands.
+func (w *World) Env() []string { return w.env }
+
 // PID of the server.
 func (w *World) PID() int { return w.current().pid }
 

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"golang.org/x/sys/unix"
+
+	"postfach/test/minio"
+)
+
+// plainText looks like a catalog of some megabytes, over the size of a part's
+// buffer and of several steps.
+func plainText(n int) []byte {
+	return append([]byte(magicSQLite), bytes.Repeat([]byte("Anna Köhler 192.0.2.7 "), n)...)
+}
+
+func from(text []byte) Source {
+	return func(_ context.Context, w io.Writer) error { _, err := w.Write(text); return err }
+}
+
+func pair(t *testing.T) (identity string, to Recipients) {
+	t.Helper()
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if to, err = ParseRecipients("# for a test\n" + key.Recipient().String() + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	return key.String(), to
+}
+
+// places are a folder and a bucket of a real MinIO.
+func places(t *testing.T) map[string]Place {
+	all := map[string]Place{"folder": Folder(filepath.Join(t.TempDir(), "a", "b"))}
+	if !testing.Short() {
+		server := minio.Start(t, minio.Options{})
+		all["bucket"] = &Bucket{Core: server.Client(t), Name: server.Bucket(t, false), Prefix: "sicherung/eins/"}
+	}
+	return all
+}
+
+// TestPlaces: what was made can be read with the key and in no other way; a
+// name is never given twice; what fails leaves nothing (L16).
+func TestPlaces(t *testing.T) {
+	identity, to := pair(t)
+	for name, p := range places(t) {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			text := plainText(3_500_000) // over two parts
+			m, err := Make(ctx, p, "x.db.age", from(text), to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sealed := get(t, p, "x.db.age")
+			if int64(len(sealed)) != m.Size || bytes.Contains(sealed, []byte("Köhler")) || bytes.Contains(sealed, []byte(magicSQLite)) {
+				t.Errorf("%d bytes, not %d, or not encrypted", len(sealed), m.Size)
+			}
+			if r, err := Read(bytes.NewReader(sealed), identity); err != nil {
+				t.Error(err)
+			} else if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, text) {
+				t.Errorf("%d bytes came back (%v)", len(got), err)
+			}
+			if _, err := Make(ctx, p, "x.db.age", from(text), to); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("a name was given twice: %v", err)
+			}
+			broken := errors.New("broken off")
+			_, err = Make(ctx, p, "y.db", func(_ context.Context, w io.Writer) error {
+				_, err := w.Write(text)
+				return errors.Join(broken, err)
+			}, Recipients{})
+			if !errors.Is(err, broken) {
+				t.Errorf("%v", err)
+			}
+			if all, err := p.List(ctx); err != nil || len(all) != 1 {
+				t.Errorf("left: %v %v", all, err)
+			}
+			if _, err := p.Get(ctx, "y.db"); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%v", err)
+			}
+			if err := p.Tidy(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func get(t *testing.T, p Place, name string) []byte {
+	t.Helper()
+	r, err := p.Get(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestReadRefuses: what was cut short, altered, encrypted for others, or is
+// something else is no backup.
+func TestReadRefuses(t *testing.T) {
+	identity, to := pair(t)
+	stranger, _ := pair(t)
+	var sealed bytes.Buffer
+	if _, err := Stream(t.Context(), &sealed, from(plainText(20_000)), to); err != nil {
+		t.Fatal(err)
+	}
+	all := sealed.Bytes()
+	altered := bytes.Clone(all)
+	altered[len(altered)/2] ^= 1
+	for name, tc := range map[string]struct {
+		text []byte
+		keys string
+	}{
+		"cut short": {all[:len(all)-100], identity}, "cut at a step": {all[:len(all)-len(all)%(64<<10)-32], identity},
+		"altered": {altered, identity}, "a stranger": {all, stranger}, "no key": {all, ""}, "no identity": {all, "age1x"},
+		"something else": {[]byte("PK\x03\x04 an archive of something"), identity}, "nothing": {nil, identity},
+	} {
+		r, err := Read(bytes.NewReader(tc.text), tc.keys)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		if err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	if _, err := ParseRecipients("AGE-SECRET-KEY-1" + strings.Repeat("Q", 58)); err == nil {
+		t.Error("a secret key is no recipient")
+	}
+}
+
+// liar gives back something else than was stored, as a disk may.
+type liar struct{ Folder }
+
+func (l liar) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	path := filepath.Join(string(l.Folder), name)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	b[len(b)-1] ^= 1
+	return io.NopCloser(bytes.NewReader(b)), nil
+}
+
+// TestReadBack: a backup that does not come back as it was written is none.
+func TestReadBack(t *testing.T) {
+	l := liar{Folder(t.TempDir())}
+	if _, err := Make(t.Context(), l, "x.db", from(plainText(10)), Recipients{}); err == nil {
+		t.Error("taken for good")
+	}
+	if all, err := l.List(t.Context()); err != nil || len(all) > 0 {
+		t.Errorf("%v %v", all, err)
+	}
+}
+
+// TestKeep: the latest snapshots and the last one of each day stay; foreign
+// files are nobody's business.
+func TestKeep(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	var all []Stored
+	for i := range 24 * 10 { // one an hour, for ten days
+		at := now.Add(-time.Duration(i) * time.Hour)
+		all = append(all, Stored{File{Name: newName(at, false)}, at})
+	}
+	for _, tc := range []struct {
+		keep Keep
+		left int
+	}{{Keep{Count: 5}, 5}, {Keep{}, 1}, {Keep{Count: 5, Days: 3}, 7}, {Keep{Count: 1000}, 240}, {Keep{Count: 1, Days: 100}, 11}} {
+		doomed := tc.keep.surplus(all, now)
+		if left := len(all) - len(doomed); left != tc.left {
+			t.Errorf("%+v: %d stay, not %d", tc.keep, left, tc.left)
+		}
+		for _, d := range doomed {
+			if d.Name == all[0].Name {
+				t.Errorf("%+v removes the latest", tc.keep)
+			}
+		}
+	}
+	dir := Folder(t.TempDir())
+	for _, name := range []string{"postfach-2026.db", "x", newName(now, true), "catalog.db"} {
+		if err := os.WriteFile(filepath.Join(string(dir), name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := Snapshots(t.Context(), dir); err != nil || len(all) != 1 || !all[0].At.Equal(now) {
+		t.Errorf("%v %v", all, err)
+	}
+}
+
+// TestSeries: snapshots come by themselves, old ones go, a failure is told once
+// and does not end the series.
+func TestSeries(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "to")
+	turns := make(chan error, 100)
+	s := &Series{Place: Folder(dir), From: from(plainText(10)), Every: 20 * time.Millisecond, Keep: Keep{Count: 3},
+		Turned: func(_ context.Context, _ Made, err error) { turns <- err }, Log: slog.New(slog.DiscardHandler)}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); s.Run(ctx) }()
+	turn := func(want bool) {
+		t.Helper()
+		select {
+		case err := <-turns:
+			if (err == nil) != want {
+				t.Fatalf("turned: %v", err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("nothing turned")
+		}
+	}
+	turn(true)
+	first := s.Last()
+	if first.IsZero() {
+		t.Error("no last one")
+	}
+	// A file where the folder was: nothing can be stored there.
+	if err := os.WriteFile(dir+".file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exchange := func() {
+		t.Helper()
+		if err := unix.Renameat2(unix.AT_FDCWD, dir, unix.AT_FDCWD, dir+".file", unix.RENAME_EXCHANGE); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exchange()
+	turn(false)
+	exchange()
+	turn(true)
+	cancel()
+	<-done
+	if all, err := Snapshots(t.Context(), s.Place); err != nil || len(all) == 0 || len(all) > 3 || !s.Last().After(first) {
+		t.Errorf("%d snapshots, %v", len(all), err)
+	}
+}
+
+// FuzzRead: whatever text is given, no reader panics, and what is taken begins
+// like a catalog.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(magicSQLite + "x"))
+	f.Add([]byte(magicAge + "-> X25519 abc\n--- def\n"))
+	f.Add([]byte(fmt.Sprintf("%s-> X25519 %s\n", magicAge, strings.Repeat("A", 43))))
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := Read(bytes.NewReader(text), key.String())
+		if err != nil {
+			return
+		}
+		if got, err := io.ReadAll(r); err == nil && !bytes.HasPrefix(got, []byte(magicSQLite)) {
+			t.Errorf("%q was taken", got)
+		}
+	})
+}
