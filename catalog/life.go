@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"postfach/catalog/postgres"
 	"postfach/catalog/sqlite"
 	"postfach/mailbox"
 )
@@ -44,8 +45,15 @@ func (s tables) Life(ctx context.Context) (l Life, err error) {
 // than a snapshot, which does it by itself; detail says in the audit record who
 // says so. Several nodes must not run meanwhile.
 func (s tables) Revive(ctx context.Context, detail mailbox.Detail) error {
-	return s.write(ctx, holdAccounts(), func(t *tx) error { return t.revive(wordsOf(s.engine), detail) })
+	err := s.write(ctx, holdAccounts(), func(t *tx) error { return t.revive(wordsOf(s.engine), detail) })
+	if postgres.Code(err) == codeForbidden {
+		return fmt.Errorf("this takes the owner of the tables: give --catalog postgres://OWNER@HOST/DATABASE (%w)", err)
+	}
+	return err
 }
+
+// codeForbidden is PostgreSQL's insufficient_privilege.
+const codeForbidden = "42501"
 
 // RaiseIDs lets all ids go on behind one that was found elsewhere (I6).
 func (s tables) RaiseIDs(ctx context.Context, behind int64) error {
