@@ -68,6 +68,10 @@ func TestS3(t *testing.T) {
 	t.Run("inventory", func(t *testing.T) {
 		storagetest.Inventories(t, func(t *testing.T) storagetest.Inventory { return inventory(openS3(t, server, nil)) })
 	})
+	t.Run("standing", func(t *testing.T) { standing(t, openS3(t, server, nil)) })
+	t.Run("standing where objects are locked", func(t *testing.T) {
+		standing(t, openS3(t, server, func(o *S3Options) { o.Retention = S3Retention{Mode: "governance", For: time.Hour} }))
+	})
 	t.Run("chunks conform", func(t *testing.T) {
 		storagetest.Chunks(t, func(t *testing.T) mailbox.Chunks { return openS3(t, server, nil).Chunks() })
 	})

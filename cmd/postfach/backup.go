@@ -29,7 +29,7 @@ type backupMake struct {
 
 // Help says what belongs to a whole backup.
 func (backupMake) Help() string {
-	return `Copies an SQLite catalog as it is at one moment, while the server goes on, looks first whether it is whole, and reads the copy back. With --encrypt-to nothing is written in plain text anywhere. Copy the storage afterwards: every version that the copied catalog names is in it then, and what came in between is unnamed and harmless. The running server does this by itself with the key backup (docs/recovery.md).`
+	return `Copies an SQLite catalog as it is at one moment, while the server goes on, looks first whether it is whole, and reads the copy back. With --encrypt-to nothing is written in plain text anywhere. Copy the storage afterwards: every version that the copied catalog names is in it then, and what came in between is unnamed and harmless. The running server does this by itself with the key backup; backup list lists those snapshots (docs/recovery.md).`
 }
 
 func (c *backupMake) Run(e *env) error {
