@@ -84,6 +84,7 @@ var (
 	textKindFixed      = text{"Die Art eines Kontos ändert sich nicht.", "The kind of an account never changes."}
 	textSubject        = text{"„%s“ kann keine Kennung bei einem Anmeldedienst sein: 1 bis 255 Zeichen, keine Steuerzeichen.", "%q cannot be a subject of an OpenID provider: 1 to 255 characters, no control characters."}
 	textExternalTaken  = text{"Die Kennung beim Anmeldedienst gehört schon zum Konto „%s“.", "That subject belongs to the account %q already."}
+	textPageOver       = text{"Diese Seite war zu lange offen, oder das Kennwort wurde inzwischen geändert. Bitte melden Sie sich noch einmal an.", "This page was open for too long, or the password has been changed meanwhile. Please sign in again."}
 	textReleaseDirect  = text{"Unmittelbare Freigabe braucht die Rolle caseworker.", "Direct release needs the role caseworker."}
 	textRowsDiffer     = text{"Zeile %d nennt für „%s“ etwas anderes: %s.", "Line %d says something else about %q: %s."}
 	textChangedBetween = text{"Die Konten wurden während des Einlesens geändert; bitte wiederholen.", "The accounts changed while the file was being read; please repeat."}

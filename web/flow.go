@@ -31,6 +31,7 @@ var flowTemplate = template.Must(template.New("flow").Parse(alertPart +
 `))
 
 var allowedTemplate = template.Must(template.New("allowed").Parse(`<p role="status">{{.T.AllowedHow}}</p>
+<p><a href="/anmelden/geraete">{{.T.ToDevices}}</a></p>
 `))
 
 var overTemplate = template.Must(template.New("over").Parse(alertPart))

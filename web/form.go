@@ -64,6 +64,9 @@ type page struct {
 	Flow    string // of the page that lets a program in, to come back to; ""
 	Address string // for programs
 
+	Devices []device
+	Done    string // what has just been done
+
 	Elsewhere bool
 	Least     int // characters of a password
 }

@@ -42,6 +42,7 @@ var signInTemplate = template.Must(template.New("sign-in").Parse(alertPart +
 <input id="password" name="password" type="password" autocomplete="off" maxlength="256" required aria-describedby="hint">
 <p><button>{{.T.Next}}</button></p>
 </form>
+<p><a href="/anmelden/geraete">{{.T.ToDevices}}</a></p>
 `))
 
 // chooseTemplate demands a password of the person's own.

@@ -14,6 +14,10 @@ type words struct {
 	LetIn, Wants, WantsUnnamed, BegunAt, OnlyIfYou string
 	ElsewhereHow, WhatItGets, DeviceName           string
 	DeviceHint, Allow, Allowed, AllowedHow, Over   string
+	DevicesTitle, DevicesHow, OwnHint, ShowDevices string
+	DevicesOf, Made, Used, UsedLate                string
+	NeverUsed, EndIt, EndHow, Ended, EndedBefore   string
+	NoDevices, ToDevices                           string
 }
 
 var texts = map[string]words{
@@ -59,6 +63,22 @@ var texts = map[string]words{
 		Allowed:      "Zugriff erlaubt",
 		AllowedHow:   "Das Programm verbindet sich gleich von selbst. Sie können diese Seite schließen.",
 		Over:         "Anfrage nicht mehr gültig",
+
+		DevicesTitle: "Ihre Gerätepasswörter",
+		DevicesHow:   "Hier sehen Sie, welche Programme und Geräte mit einem Gerätepasswort auf Ihr Postfach zugreifen, und können einzelne davon widerrufen, zum Beispiel nach dem Verlust eines Geräts.",
+		OwnHint:      "Ihr eigenes Kennwort",
+		ShowDevices:  "Gerätepasswörter anzeigen",
+		DevicesOf:    "Gültige Gerätepasswörter von %s:",
+		Made:         "Eingerichtet",
+		Used:         "Zuletzt benutzt",
+		UsedLate:     "Die letzte Benutzung erscheint hier mit bis zu zwei Minuten Verspätung.",
+		NeverUsed:    "noch nie",
+		EndIt:        "Widerrufen",
+		EndHow:       "Ein widerrufenes Gerätepasswort gilt nach wenigen Sekunden nicht mehr. Die Dateien auf dem Gerät bleiben dort. Um das Programm wieder zu verbinden, richten Sie es neu ein.",
+		Ended:        "Das Gerätepasswort ist widerrufen.",
+		EndedBefore:  "Dieses Gerätepasswort war schon widerrufen.",
+		NoDevices:    "Für %s gibt es zurzeit kein gültiges Gerätepasswort.",
+		ToDevices:    "Gerätepasswörter ansehen und widerrufen",
 	},
 	"en": {
 		Welcome:      "Your mailbox",
@@ -102,5 +122,21 @@ var texts = map[string]words{
 		Allowed:      "Access allowed",
 		AllowedHow:   "The program connects by itself in a moment. You may close this page.",
 		Over:         "Request no longer valid",
+
+		DevicesTitle: "Your app passwords",
+		DevicesHow:   "Here you see which programs and devices reach your mailbox with an app password, and can revoke single ones, for example after a device was lost.",
+		OwnHint:      "your own password",
+		ShowDevices:  "Show the app passwords",
+		DevicesOf:    "Valid app passwords of %s:",
+		Made:         "Set up",
+		Used:         "Last used",
+		UsedLate:     "The last use appears here up to two minutes late.",
+		NeverUsed:    "never",
+		EndIt:        "Revoke",
+		EndHow:       "A revoked app password is no longer valid after a few seconds. The files on the device stay there. To connect the program again, set it up anew.",
+		Ended:        "The app password is revoked.",
+		EndedBefore:  "This app password had been revoked before.",
+		NoDevices:    "There is no valid app password for %s at present.",
+		ToDevices:    "View and revoke app passwords",
 	},
 }

@@ -26,6 +26,9 @@ type Access interface {
 	SignIn(ctx context.Context, r *http.Request, login, password string) (auth.Visitor, error)
 	Activate(ctx context.Context, r *http.Request, ticket, password string) (mailbox.Actor, error)
 
+	OpenDevices(ctx context.Context, r *http.Request, v auth.Visitor) (auth.Devices, error)
+	EndDevice(ctx context.Context, r *http.Request, ticket string, id auth.AppPasswordID) (auth.Devices, error)
+
 	BeginFlow(r *http.Request) (token, page string)
 	ReadFlow(ctx context.Context, r *http.Request, page string) (auth.FlowRequest, error)
 	AllowFlow(ctx context.Context, r *http.Request, f auth.FlowRequest, v auth.Visitor, name string) error
@@ -99,12 +102,14 @@ const (
 type route map[string]func(*Handler, http.ResponseWriter, *http.Request)
 
 var routes = map[string]route{
-	pathSignIn:   {"GET": (*Handler).signInPage, "POST": (*Handler).signIn},
-	pathPassword: {"POST": (*Handler).choose},
-	pathFlow:     {"POST": (*Handler).beginFlow},
-	pathFlowPoll: {"POST": (*Handler).pollFlow},
-	pathGetApp:   {"GET": (*Handler).getAppPassword},
-	pathApp:      {"DELETE": (*Handler).dropAppPassword},
+	pathSignIn:    {"GET": (*Handler).signInPage, "POST": (*Handler).signIn},
+	pathPassword:  {"POST": (*Handler).choose},
+	pathDevices:   {"GET": (*Handler).devicesPage, "POST": (*Handler).devices},
+	pathEndDevice: {"POST": (*Handler).endDevice},
+	pathFlow:      {"POST": (*Handler).beginFlow},
+	pathFlowPoll:  {"POST": (*Handler).pollFlow},
+	pathGetApp:    {"GET": (*Handler).getAppPassword},
+	pathApp:       {"DELETE": (*Handler).dropAppPassword},
 
 	HelpPath:        {"GET": (*Handler).help},
 	pathFileLimit:   {"GET": (*Handler).registryFile},
