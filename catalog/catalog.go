@@ -212,6 +212,13 @@ func (s *SQLite) endRead(c *sqlite.Conn) {
 // moment is the clock's time as the catalog keeps times.
 func moment(now func() time.Time) time.Time { return now().UTC().Truncate(time.Microsecond) }
 
+// canceled is for a change or reading that was not begun, or is not gone on
+// with: kind Canceled where the client has gone, Unavailable where the time that
+// it was given is over, since then somebody waits for an answer.
 func canceled(ctx context.Context) error {
-	return mailbox.Wrap(mailbox.Canceled, "", context.Cause(ctx))
+	cause := context.Cause(ctx)
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return mailbox.Wrap(mailbox.Unavailable, mailbox.ReasonCatalog, cause)
+	}
+	return mailbox.Wrap(mailbox.Canceled, "", cause)
 }

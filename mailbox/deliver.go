@@ -273,8 +273,11 @@ func (d *delivery) commit(ctx context.Context) (Receipt, error) {
 	return got, nil
 }
 
-// lookUp finds out what became of a commit whose answer was lost.
+// lookUp finds out what became of a commit whose answer was lost. It has time
+// of its own: the commit may have used up all that it had.
 func (d *delivery) lookUp(ctx context.Context, got Receipt, cause error) (Receipt, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookUpLimit)
+	defer cancel()
 	known, err := d.s.catalog.Committed(ctx, d.id)
 	switch {
 	case err != nil:

@@ -41,14 +41,15 @@ type Options struct {
 const (
 	DefaultMaxSize = 2000 << 20 // what clamd can scan
 	MaxLockTime    = 24 * time.Hour
-	commitLimit    = time.Minute    // for a commit whose client may be gone
-	maxLocks       = 1000           // per mailbox
-	maxTree        = 20000          // entries in one operation
-	firstPage      = 100            // entries of a listing's first catalog page, so that a client soon hears something
-	pageSize       = 500            // of every further one
-	smallBody      = 1 << 20        // bytes; what storages hold in memory
-	maxReason      = 2000           // characters of the reason of a return
-	formerFor      = 24 * time.Hour // for so long who writes under a name in the outbox goes on with what stood there
+	commitLimit    = time.Minute      // for a commit whose client may be gone
+	lookUpLimit    = 20 * time.Second // for what became of one, and for tidying up after it
+	maxLocks       = 1000             // per mailbox
+	maxTree        = 20000            // entries in one operation
+	firstPage      = 100              // entries of a listing's first catalog page, so that a client soon hears something
+	pageSize       = 500              // of every further one
+	smallBody      = 1 << 20          // bytes; what storages hold in memory
+	maxReason      = 2000             // characters of the reason of a return
+	formerFor      = 24 * time.Hour   // for so long who writes under a name in the outbox goes on with what stood there
 )
 
 // Service is the operations of the mailbox; every door goes through it.

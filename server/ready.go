@@ -16,6 +16,7 @@ type readiness struct {
 	checks []Check
 
 	mu     sync.Mutex
+	asks   []func(context.Context) (struct{}, error) // of checks
 	asked  time.Time
 	state  map[string]string // part → "" or what is wrong
 	short  bool              // a part that counts is not ready
@@ -30,10 +31,19 @@ func (r *readiness) look(ctx context.Context) map[string]string {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
+	for i := len(r.asks); i < len(r.checks); i++ {
+		r.asks = append(r.asks, Bounded(func(ctx context.Context) (struct{}, error) { return struct{}{}, r.checks[i].Ask(ctx) }))
+	}
+	wrong := make([]error, len(r.checks))
+	var all sync.WaitGroup
+	for i, ask := range r.asks {
+		all.Go(func() { _, wrong[i] = ask(ctx) })
+	}
+	all.Wait()
 	state, short := make(map[string]string, len(r.checks)), false
-	for _, c := range r.checks {
+	for i, c := range r.checks {
 		state[c.Name] = ""
-		if err := c.Ask(ctx); err != nil {
+		if err := wrong[i]; err != nil {
 			state[c.Name] = err.Error()
 			short = short || !c.Beside
 		}

@@ -196,6 +196,26 @@ func TestReadiness(t *testing.T) {
 		t.Error("green at the end")
 	}
 
+	// A part that is stuck, whatever its context, keeps nobody waiting, is asked
+	// once, and spoils no other part's answer.
+	stuck, asked := make(chan struct{}), 0
+	r = &readiness{checks: []Check{
+		{Name: "catalog", Ask: func(context.Context) error { asked++; <-stuck; return nil }},
+		{Name: "scanner", Ask: func(context.Context) error { return nil }},
+	}}
+	for range 2 {
+		if ask() || r.state["catalog"] == "" || r.state["scanner"] != "" {
+			t.Errorf("beside a part that is stuck: %v", r.state)
+		}
+	}
+	close(stuck)
+	for r.state["catalog"] != "" {
+		ask()
+	}
+	if asked > 2 {
+		t.Errorf("the part was asked %d times", asked)
+	}
+
 	address, _ := serve(t, Options{Doors: http.NotFoundHandler(),
 		Checks: []Check{{Name: "scanner", Ask: func(context.Context) error { return errors.New("secret detail") }}}})
 	resp, err := http.Get("http://" + address + "/readyz?verbose")

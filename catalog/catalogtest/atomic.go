@@ -106,6 +106,10 @@ func callerGone(t *testing.T, c mailbox.Catalog) {
 		return nil
 	})
 	wantKind(t, err, mailbox.Canceled)
+	// Somebody whose time is over has not gone, and wants an answer.
+	late, end := context.WithDeadline(ctx(t), time.Unix(1, 0))
+	defer end()
+	wantKind(t, c.Update(late, 0, func(mailbox.Tx) error { t.Error("a change was begun too late"); return nil }), mailbox.Unavailable)
 	waitingGone(t, c)
 	// Once begun, a change is carried through and its outcome told.
 	leaving, leave := context.WithCancel(ctx(t))

@@ -174,6 +174,7 @@ func newDoors(ctx context.Context, a *app, p *auth.Provider) (http.Handler, *aut
 // they could not be.
 func gaugesIn(r *prometheus.Registry) func(name, help string, read func(context.Context) (float64, error)) {
 	return func(name, help string, read func(context.Context) (float64, error)) {
+		read = server.Bounded(read)
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 			ctx, cancel := context.WithTimeout(context.Background(), checkTime)
 			defer cancel()
