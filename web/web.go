@@ -130,9 +130,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		to = providerRoute
 	case ok:
 	case path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
-		w.Header().Set("Location", "/dav/")
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusSeeOther)
+		begin(w, r)
 		return
 	case strings.HasPrefix(path, pathFlowPage):
 		to = flowPageRoute
@@ -155,6 +153,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	serve(h, w, r)
+}
+
+// begin leads from the bare address to the page of the sign-in, and who has
+// signed in to the files. Without credentials the way must not end in a
+// challenge: Nextcloud's desktop would take that for a server that knows
+// passwords only, and not begin its login flow.
+func begin(w http.ResponseWriter, r *http.Request) {
+	to := pathSignIn
+	if r.Header.Get("Authorization") != "" {
+		to = "/dav/"
+	}
+	w.Header().Set("Location", to)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 func (t route) allow() string {
