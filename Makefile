@@ -13,7 +13,7 @@ export CGO_ENABLED = 0
 # What the tests call besides Go. Everything is Debian's.
 TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git pdftotext zbarimg initdb nextcloudcmd owncloudcmd haproxy node npm
 TOOLS_TEST  += mount.davfs gio gvfsd-dav kioclient dbus-run-session unshare
-TOOLS_BENCH := clamd clamdscan apache2 rclone initdb
+TOOLS_BENCH := clamd clamdscan apache2 rclone initdb nextcloudcmd owncloudcmd mount.davfs
 TOOLS_CHECK := clamd git
 
 .PHONY: help build demo tour check fmt vet lint unit fuzz test tests crash desktops faults linear s3 bench litmus dockerlint vuln clean tools-test FORCE
@@ -97,7 +97,7 @@ bench: build ## beside Apache mod_dav, rclone and the floors; results in docs/re
 	@bash test/minio/install.sh minio
 	@$(GO) test -run '^$$' -bench . -benchtime 200ms $$($(GO) list ./... | grep -v '^postfach/bench$$')
 	@POSTFACH_BINARY=$(CURDIR)/bin/postfach POSTFACH_RESULTS=$(CURDIR)/docs/results BENCH=$(BENCH) \
-		$(GO) test -run '^$$' -bench 'SideBySide|Nodes|Million' -benchtime 1x -timeout 4h -v ./bench
+		$(GO) test -run '^$$' -bench 'SideBySide|Nodes|Million|Desktops' -benchtime 1x -timeout 4h -v ./bench
 
 dockerlint: ## the Dockerfile by dockerfilelint, where npm is there
 	@bash test/dockerlint.sh dockerfilelint@1.8.0

@@ -218,12 +218,16 @@ func (x *worker) try() deskRun {
 	x.t.Helper()
 	files, _ := x.lying()
 	for _, f := range files {
-		if b, err := os.ReadFile(f); err == nil && !x.forgets(f) {
+		if x.forgets(f) {
+			x.excuse(f)
+		} else if b, err := os.ReadFile(f); err == nil {
 			x.made[fmt.Sprintf("%x", sha256.Sum256(b))] = fmt.Sprintf("%s before run %d", f, x.runs+1)
 		}
 	}
-	x.gone = nil
 	r := x.desk.try()
+	if r.code == 0 { // else it may not have come to know of it
+		x.gone = nil
+	}
 	x.runs++
 	x.sum.Runs++
 	x.sum.Requests += len(r.requests)
