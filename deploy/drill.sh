@@ -43,7 +43,7 @@ mkdir "$to/restored"
 catalog=$(sed -n 's/^catalog:[[:space:]]*//p' "$config" | tr -d "\"'")
 case $catalog in
   postgres*) "$postfach" catalog copy --from "$catalog" --to "sqlite:$to/restored/catalog.db" --order "$order" ;;
-  *) "$postfach" backup "$to/restored/catalog.db" --config "$config" ;;
+  *) "$postfach" backup "$to/backup.db" --order "$order" --config "$config" ;;
 esac
 "$postfach" storage copy --to "dir:$to/restored/blobs" --order "$order" --config "$config"
 
@@ -51,6 +51,10 @@ step "3. restore: an installation of its own, from the backup alone"
 # The same settings, but for where catalog and contents lie. A folder has no spool.
 sed -E -e "s|^catalog:.*|catalog: sqlite:$to/restored/catalog.db|" -e "s|^storage:.*|storage: dir:$to/restored/blobs|" \
   -e '/^[[:space:]]+spool:/d' -e 's/([{,][[:space:]]*)spool:[^,}]*,?/\1/' "$config" >"$to/restored/postfach.yaml"
+case $catalog in
+  postgres*) "$postfach" restore --here --order "$order" --config "$to/restored/postfach.yaml" ;;
+  *) "$postfach" restore --from "$to/backup.db" --order "$order" --config "$to/restored/postfach.yaml" ;;
+esac
 "$postfach" audit replay --verify --config "$to/restored/postfach.yaml"
 
 step "4. export of what was restored"

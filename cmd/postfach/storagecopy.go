@@ -3,12 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 
 	"postfach/catalog"
@@ -24,7 +27,7 @@ type storageCopy struct {
 
 // Help says what has to be done around it.
 func (storageCopy) Help() string {
-	return `Copies from the configured storage the bytes of every version in the catalog, each with its description and under the same key, reads each back from there and compares its SHA-256 with the catalog's. Nothing is overwritten and nothing removed; what is there already is compared only, so that the command may be broken off and called again. It may run beside the server for most of the way; stop the server for the last run, which then has little to copy. Access keys of a bucket come by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Afterwards change the key storage, start, and let storage verify compare. Exit code 1 when something is missing or different.`
+	return `Copies from the configured storage the bytes of every version in the catalog, each with its description and under the same key, reads each back from there and compares its SHA-256 with the catalog's; and the audit log that was shipped there. Nothing is overwritten and nothing removed; what is there already is compared only, so that the command may be broken off and called again. It may run beside the server for most of the way; stop the server for the last run, which then has little to copy. Access keys of a bucket come by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Afterwards change the key storage, start, and let storage verify compare. Exit code 1 when something is missing or different.`
 }
 
 // opStorageCopy is recorded in the catalog whose bytes were copied.
@@ -51,6 +54,11 @@ func (c *storageCopy) Run(e *env) error {
 	if err := to.Ready(e.ctx); err != nil {
 		return err
 	}
+	there := *a // the same catalog over the other storage, which must not be another catalog's
+	there.blobs, there.cfg.Storage.Path = to, c.To
+	if err := there.checkStanding(e.ctx); err != nil {
+		return err
+	}
 	x := &storageCopier{e: e, from: a.blobs, to: to, paths: a.pathOfVersion}
 	all, err := a.namedBlobs(e)
 	if err != nil {
@@ -59,7 +67,11 @@ func (c *storageCopy) Run(e *env) error {
 	if err := x.run(all); err != nil {
 		return err
 	}
-	said := fmt.Sprintf("%d blobs of %s copied, %d were there already; %d missing or different", x.copied, bytesOf(x.bytes), x.there, x.wrong)
+	if err := x.log(); err != nil {
+		return err
+	}
+	said := fmt.Sprintf("%d blobs of %s copied, %d were there already, and %d parts of the audit log; %d missing or different",
+		x.copied, bytesOf(x.bytes), x.there, x.parts, x.wrong)
 	err = a.catalog.Append(e.ctx, mailbox.Record{Operation: opStorageCopy, Result: "ok",
 		Detail: mailbox.Detail{Door: "cli", System: by.System, Order: by.Order, Text: a.cfg.Storage.Path + " -> " + c.To + ": " + said}})
 	if err != nil {
@@ -128,11 +140,6 @@ func (a *app) pathOfVersion(ctx context.Context, v mailbox.Version) (path string
 	return path, err
 }
 
-// describer is a storage that keeps descriptions.
-type describer interface {
-	Describe(ctx context.Context, key mailbox.BlobKey) (mailbox.Description, error)
-}
-
 type storageCopier struct {
 	e     *env
 	from  blobStore
@@ -141,6 +148,7 @@ type storageCopier struct {
 
 	mu                   sync.Mutex
 	copied, there, wrong int
+	parts                int // of the shipped audit log that the target has
 	bytes                int64
 }
 
@@ -254,13 +262,53 @@ func (x *storageCopier) copy(ctx context.Context, v mailbox.Version) error {
 // describe gives a blob's description; where its storage could keep none, the
 // catalog knows it.
 func (x *storageCopier) describe(ctx context.Context, v mailbox.Version) (mailbox.Description, error) {
-	if d, ok := x.from.(describer); ok {
-		about, err := d.Describe(ctx, v.Blob)
-		if err == nil && about.Size == v.Size || err != nil && mailbox.KindOf(err) != mailbox.Unsupported {
-			return about, err
-		}
+	about, err := x.from.Describe(ctx, v.Blob)
+	if err == nil && about.Size == v.Size || err != nil && mailbox.KindOf(err) != mailbox.Unsupported {
+		return about, err
 	}
 	path, err := x.paths(ctx, v)
 	return mailbox.Description{Entry: v.Entry, Path: path, SHA256: v.SHA256, Size: v.Size, Person: v.Person, Time: v.Time,
 		Engine: v.Engine, Database: v.Database}, err
+}
+
+// log copies the audit log that was shipped to the storage, and what the storage
+// knows of its catalog. The detail of a part goes before the part that names it.
+func (x *storageCopier) log() error {
+	var names []string
+	if err := x.from.Segments(x.e.ctx, func(name string) error { names = append(names, name); return nil }); err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if err := x.part(name); err != nil {
+			return err
+		}
+	}
+	text, err := x.from.Standing(x.e.ctx)
+	if err != nil || text == nil {
+		return err
+	}
+	return x.to.SetStanding(x.e.ctx, text)
+}
+
+func (x *storageCopier) part(name string) error {
+	data, err := x.from.Segment(x.e.ctx, name)
+	if err != nil {
+		return err
+	}
+	err = x.to.PutSegment(x.e.ctx, name, data, strings.HasSuffix(name, ".log"))
+	if err != nil && mailbox.KindOf(err) != mailbox.Exists {
+		return err
+	}
+	there, err := x.to.Segment(x.e.ctx, name)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(there, data) {
+		x.wrong++
+		x.e.say("%s: another part of the audit log at the target", name)
+		return nil
+	}
+	x.parts++
+	return nil
 }

@@ -17,8 +17,16 @@ func TestStorageCopy(t *testing.T) {
 	h.put("anna", "/an_KVBbg/Liste.csv", "eins")
 	h.put("anna", "/an_KVBbg/Liste.csv", "zwei")
 	h.put("bert", "/0815/Postausgang/groß.bin", strings.Repeat("0123456789", 300_000))
+	for _, name := range []string{"leben/000000000001.detail", "leben/000000000001.log"} {
+		if err := h.a.blobs.PutSegment(t.Context(), name, []byte(name), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.a.noteStanding(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	to := "dir:" + filepath.Join(h.dir, "other")
-	contains(t, h.must("", "storage", "copy", "--to", to, "--order", "Umzug"), "3 blobs", "0 were there already", "0 missing or different")
+	contains(t, h.must("", "storage", "copy", "--to", to, "--order", "Umzug"), "3 blobs", "0 were there already, and 2 parts of the audit log; 0 missing or different")
 	contains(t, h.must("", "storage", "copy", "--to", to), "0 blobs", "3 were there already")
 	contains(t, h.must("", "audit", "list", "--json"), `"storage-copy"`, `"Umzug"`)
 	h.refuse(exitUsage, "itself", "", "storage", "copy", "--to", "dir:"+filepath.Join(h.dir, "data/blobs"))
@@ -30,6 +38,11 @@ func TestStorageCopy(t *testing.T) {
 	}
 	moved := h.file("moved.yaml", strings.Replace(string(text), "dir:data/blobs", "dir:other", 1))
 	contains(t, h.must("", "storage", "verify", "--config", moved), "3 versions in 3 blobs", "0 missing or different")
+
+	// The storage of another catalog is refused.
+	other := newSite(t, "")
+	other.must("", "member", "add", "0815", "Stadt Musterhausen")
+	other.refuse(exitRefused, "another catalog", "", "storage", "copy", "--to", to)
 
 	// One that differs there is told and stays; one that is lost here is told.
 	var first, second string
