@@ -5,7 +5,6 @@ package mailbox
 import (
 	"context"
 	"encoding/hex"
-	"slices"
 	"time"
 )
 
@@ -29,6 +28,14 @@ func (s *Service) deliver(ctx context.Context, a Actor, p Path, up Upload, also 
 
 // run carries a delivery from its rules to its commit.
 func (s *Service) run(ctx context.Context, d *delivery) (Receipt, error) {
+	got, err := s.carry(ctx, d)
+	if k := KindOf(err); err != nil && (k == TooLarge || k == OverQuota) {
+		d.withdraw(ctx)
+	}
+	return got, err
+}
+
+func (s *Service) carry(ctx context.Context, d *delivery) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.MaxUpload)
 	defer cancel()
 	d.id = NewVersionID()
@@ -207,29 +214,6 @@ func (d *delivery) discard(ctx context.Context, refusal *Error) error {
 		return err
 	}
 	return refusal
-}
-
-// takeBack removes an empty first version that the actor put at this very place
-// and holds a lock on, as a placeholder for the refused content.
-func (s *Service) takeBack(tx Tx, pl *putPlan, c Conditions) error {
-	if pl.old == nil || pl.returned || pl.old.Version.Size != 0 || pl.old.Version.Account != pl.actor.Account {
-		return nil
-	}
-	g, err := s.guard(tx, pl.actor, pl.member.ID, c)
-	if err != nil {
-		return err
-	}
-	own := slices.ContainsFunc(g.covering(pl.chain), func(l Lock) bool {
-		return l.Entry == pl.old.ID && l.Account == pl.actor.Account && slices.Contains(g.tokens, l.Token)
-	})
-	if !own {
-		return nil
-	}
-	vs, err := tx.Versions(pl.old.ID)
-	if err != nil || len(vs) != 1 {
-		return err
-	}
-	return s.removeTree(tx, &pl.spot, g, pl.role, nil)
 }
 
 func (d *delivery) description() Description {

@@ -130,17 +130,41 @@ func TestInfectedLeavesNothing(t *testing.T) {
 	if names := w.names(clerk, "/an_KVBbg"); len(names) != 0 || w.blobCount() != 0 {
 		t.Fatalf("left behind: %v, %d blobs", names, w.blobCount())
 	}
-	// a placeholder under the client's own lock goes with it (CLIENTS.md 2.1)
+	w.placeholderGoes(clerk, upload(string(scantest.EICAR())), mailbox.Infected)
+}
+
+// What is too large, told beforehand or not, or finds no room takes its
+// placeholder along too; one without the lock's token does not.
+func TestPlaceholderOfRefused(t *testing.T) {
+	w := newWorld(t, mailbox.Single, func(o *mailbox.Options) { o.Quota = 1 << 20 })
+	clerk := w.actor(1, mailbox.Clerk, "0815")
+	w.placeholderGoes(clerk, upload(strings.Repeat("x", 2<<20+1)), mailbox.TooLarge)
+	unknown := upload(strings.Repeat("x", 2<<20+1))
+	unknown.Length = -1
+	w.placeholderGoes(clerk, unknown, mailbox.OverQuota)
+	w.placeholderGoes(clerk, upload(strings.Repeat("x", 1<<20+1)), mailbox.OverQuota)
+	w.put(clerk, "/an_KVBbg/leer.txt", "")
+	_, err := w.Deliver(ctx, clerk, path("/an_KVBbg/leer.txt"), upload(strings.Repeat("x", 2<<20+1)))
+	w.refused(err, mailbox.TooLarge, mailbox.ReasonTooLarge)
+	if names := w.names(clerk, "/an_KVBbg"); len(names) != 1 {
+		t.Fatalf("an empty document without a lock went: %v", names)
+	}
+}
+
+// placeholderGoes: an empty file under the client's own lock goes with the
+// content that was meant for it (CLIENTS.md 2.1).
+func (w *world) placeholderGoes(clerk mailbox.Actor, up mailbox.Upload, kind mailbox.Kind) {
+	w.t.Helper()
 	l, created, err := w.Lock(ctx, clerk, path("/an_KVBbg/neu.txt"), mailbox.LockRequest{Exclusive: true})
 	if err != nil || !created {
-		t.Fatal(created, err)
+		w.t.Fatal(created, err)
 	}
-	up := upload(string(scantest.EICAR()))
 	up.If = []mailbox.IfList{{Terms: []mailbox.IfTerm{{Token: l.Token}}}}
-	_, err = w.Deliver(ctx, clerk, path("/an_KVBbg/neu.txt"), up)
-	w.refused(err, mailbox.Infected, mailbox.ReasonInfected)
+	if _, err = w.Deliver(ctx, clerk, path("/an_KVBbg/neu.txt"), up); mailbox.KindOf(err) != kind {
+		w.t.Fatalf("%v, want kind %v", err, kind)
+	}
 	if names := w.names(clerk, "/an_KVBbg"); len(names) != 0 {
-		t.Fatalf("the placeholder stayed: %v", names)
+		w.t.Fatalf("the placeholder stayed: %v", names)
 	}
 }
 
