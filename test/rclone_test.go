@@ -43,7 +43,12 @@ type remote struct {
 
 func newRemote(t *testing.T, w *world.World, program, vendor, login string) *remote {
 	t.Helper()
-	r := &remote{t: t, program: program, vendor: vendor, login: login, rec: newRecorder(t, w, httptest.NewServer)}
+	return newRemoteAt(t, newRecorder(t, w, httptest.NewServer), program, vendor, login)
+}
+
+func newRemoteAt(t *testing.T, rec *recorder, program, vendor, login string) *remote {
+	t.Helper()
+	r := &remote{t: t, program: program, vendor: vendor, login: login, rec: rec}
 	path := map[string]string{"other": "/dav", "owncloud": "/remote.php/webdav", "nextcloud": "/remote.php/dav/files/" + login}[vendor]
 	hidden, err := exec.Command(program, "obscure", world.Password).Output()
 	must(t, err)
