@@ -31,15 +31,24 @@ func TestReleaseHasNoTestClock(t *testing.T) {
 }
 
 // TestClockFaults: a clock that jumps back or ahead loses nothing and makes
-// nothing readable that should not be.
+// nothing readable that should not be: the machine's under SQLite, the
+// database's, which all nodes share, under PostgreSQL.
 func TestClockFaults(t *testing.T) {
 	long(t)
-	dir := t.TempDir()
-	binary, err := world.Build(dir, "testclock")
+	binary, err := world.Build(t.TempDir(), "testclock")
 	if err != nil {
 		t.Fatal(err)
 	}
-	clock := filepath.Join(dir, "clock")
+	t.Run("SQLite", func(t *testing.T) { clockFaults(t, binary, "") })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		s := database.Get(t)
+		clockFaults(t, binary, s.URL(s.Database(t)))
+	})
+}
+
+func clockFaults(t *testing.T, binary, catalog string) {
+	t.Helper()
+	clock := filepath.Join(t.TempDir(), "clock")
 	shift := func(d string) { // in one step, since the server reads it all the time
 		writeFile(t, clock+".new", d)
 		if err := os.Rename(clock+".new", clock); err != nil {
@@ -48,7 +57,7 @@ func TestClockFaults(t *testing.T) {
 	}
 	shift("0s")
 	o := world.Everybody()
-	o.Binary, o.Env = binary, []string{"POSTFACH_TESTCLOCK=" + clock}
+	o.Catalog, o.Binary, o.Env = catalog, binary, []string{"POSTFACH_TESTCLOCK=" + clock}
 	w := whole(t, o)
 	w.Put(t, "anna", "/dav/an_KVBbg/a", "a")
 	lock(t, w, "anna", "/dav/an_KVBbg/a", map[string]string{"Timeout": "Second-600"})
