@@ -28,6 +28,20 @@ func (h *house) notices(t *testing.T) (all []notice) {
 	return all
 }
 
+// allClean reads whatever a folder holds: clamd called all of it clean (I1).
+func (h *house) allClean(t *testing.T, folder string) {
+	t.Helper()
+	for _, r := range h.Propfind(t, "bert", folder, "1")[1:] {
+		if r.Folder() {
+			continue
+		}
+		path := strings.TrimPrefix(r.Href, h.URL)
+		if !h.witness.saw(h.Get(t, "bert", path).Body) {
+			t.Errorf("%s can be read, and clamd never called it clean", r.Path)
+		}
+	}
+}
+
 func bare(id string) string { return strings.Trim(id, "<>") }
 
 // settle looks at the whole when all faults are over: everything that was ever
@@ -42,6 +56,9 @@ func (h *house) settle(t *testing.T) {
 		if !h.holds(t, path, content) {
 			t.Errorf("%s was there and is lost", path)
 		}
+	}
+	for _, folder := range []string{root, submitted, inbox, outbox} {
+		h.allClean(t, folder)
 	}
 	came := map[string]int{}
 	for _, m := range h.AllMails() {
