@@ -24,7 +24,7 @@ const (
 // Life says what a catalog has been through.
 type Life struct {
 	Restored time.Time // when it last came out of a backup; zero for never
-	Known    time.Time // the last record before that, of all restores the earliest
+	Known    time.Time // the last record before that, of all restores the earliest; zero when what was lost is given up
 	Held     time.Time // since when mails wait to be released; zero for not
 }
 
@@ -150,6 +150,16 @@ func revive(c *sqlite.Conn, o Options) error {
 	}
 	_, err = c.Exec("COMMIT")
 	return err
+}
+
+// GiveUpLost ends the sparing of what a restore has lost; r is recorded with it.
+func (s tables) GiveUpLost(ctx context.Context, r mailbox.Record) error {
+	return s.write(ctx, nothing, func(t *tx) error {
+		if err := t.later(putNumber, restoredFrom, int64(0)); err != nil {
+			return err
+		}
+		return t.Audit(r)
+	})
 }
 
 // Released says what became of the mails that were held.

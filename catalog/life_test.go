@@ -34,6 +34,18 @@ func TestRevive(t *testing.T) {
 		if err != nil || life.Held.IsZero() || life.Restored.IsZero() || life.Known.After(life.Restored) {
 			t.Errorf("%+v, %v", life, err)
 		}
+		must(t, s.Revive(t.Context(), mailbox.Detail{})) // a second restore
+		if again, err := s.Life(t.Context()); err != nil || !again.Known.Equal(life.Known) || !again.Restored.After(life.Restored) {
+			t.Errorf("%+v became %+v, %v", life, again, err)
+		}
+		must(t, s.GiveUpLost(t.Context(), mailbox.Record{Operation: "storage-collect-lost", Result: "ok"}))
+		if given, err := s.Life(t.Context()); err != nil || !given.Known.IsZero() {
+			t.Errorf("%+v, %v", given, err)
+		}
+		must(t, s.Revive(t.Context(), mailbox.Detail{System: "nacht"}))
+		if later, err := s.Life(t.Context()); err != nil || !later.Known.After(life.Known) {
+			t.Errorf("what was given up is lost again: %+v, %v", later, err)
+		}
 		const far = int64(1) << 50
 		must(t, s.RaiseIDs(t.Context(), far))
 		must(t, s.RaiseIDs(t.Context(), 5)) // never back

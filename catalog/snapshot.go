@@ -53,11 +53,10 @@ func (s *SQLite) Snapshot(ctx context.Context, w io.Writer) (Snapshot, error) {
 
 // pages writes the pages of a file in their order.
 type pages struct {
-	w     io.Writer
-	n     uint32 // pages so far
-	said  uint32 // pages by the header
-	size  int64
-	first []byte // the first page, marked
+	w    io.Writer
+	n    uint32 // pages so far
+	said uint32 // pages by the header
+	size int64
 }
 
 func (p *pages) add(row tuple) error {

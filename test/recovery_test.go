@@ -84,6 +84,20 @@ func TestRestoreOfBackup(t *testing.T) {
 	if out, err := w.Try("", "restore", "--from", file); err == nil || !strings.Contains(out, "--identity") {
 		t.Errorf("without the key: %v %s", err, out)
 	}
+	// What is broken is refused and leaves nothing; what an earlier attempt left
+	// when it was killed is in nobody's way.
+	sealed := readFile(t, file)
+	for name, broken := range map[string]string{"cut": sealed[:len(sealed)-40], "altered": sealed[:len(sealed)/2] + "x" + sealed[len(sealed)/2+1:]} {
+		writeFile(t, filepath.Join(w.Dir, name), broken)
+		if out, err := w.Try("", "restore", "--from", filepath.Join(w.Dir, name), "--identity", identity); err == nil {
+			t.Errorf("%s: restored: %s", name, out)
+		}
+		if left, _ := filepath.Glob(w.Data + "/catalog.db*"); len(left) > 1 { // the reserve of room may be there
+			t.Errorf("%s: left: %q", name, left)
+		}
+	}
+	writeFile(t, w.Data+"/catalog.db.restoring", "half of one")
+	writeFile(t, w.Data+"/catalog.db.restoring-wal", "and of its log")
 	if out := page("restore"); !strings.Contains(out, "1 documents") || !strings.Contains(out, "mails are held") ||
 		!strings.Contains(out, "0 differences") || !strings.Contains(out, "0 missing") {
 		t.Error(out)

@@ -34,6 +34,7 @@ type catalogStore interface {
 	Check(ctx context.Context) error
 	Life(ctx context.Context) (catalog.Life, error)
 	Revive(ctx context.Context, detail mailbox.Detail) error
+	GiveUpLost(ctx context.Context, r mailbox.Record) error
 	RaiseIDs(ctx context.Context, behind int64) error
 	Standing(ctx context.Context) (catalog.Standing, error)
 	ReleaseNotices(ctx context.Context, again bool, by mailbox.By) (catalog.Released, error)

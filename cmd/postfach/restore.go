@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -143,7 +142,7 @@ func (c *restoreCmd) fetch(e *env, path string) (name string, sum []byte, err er
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return name, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return name, h.(hash.Hash).Sum(nil), nil
+	return name, h.Sum(nil), nil
 }
 
 // ended stops reading when the command is stopped.

@@ -52,7 +52,8 @@ func (a *app) checkStanding(ctx context.Context) error {
 	return nil
 }
 
-// noteStanding leaves in the storage how far the catalog has come.
+// noteStanding leaves in the storage how far the catalog has come. Whatever puts
+// another catalog in front of a storage on purpose has to call it.
 func (a *app) noteStanding(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
@@ -105,5 +106,8 @@ func (a *app) tellStanding(ctx context.Context) {
 // lost says between which times the catalog does not know what it once named.
 func (a *app) lost(ctx context.Context) (from, until time.Time, err error) {
 	l, err := a.catalog.Life(ctx)
-	return l.Known, l.Restored, err
+	if err != nil || l.Known.IsZero() {
+		return time.Time{}, time.Time{}, err
+	}
+	return l.Known, l.Restored, nil
 }

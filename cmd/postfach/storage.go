@@ -103,7 +103,8 @@ func (c *storageCollect) Run(e *env) error {
 	if !c.Lost {
 		return nil
 	}
-	return a.catalog.Append(e.ctx, mailbox.Record{Operation: opCollectLost, Result: "ok", Detail: mailbox.Detail{Door: "cli",
+	e.say("what the backup did not know is given up; what is too young for this sweep goes with the next ones")
+	return a.catalog.GiveUpLost(e.ctx, mailbox.Record{Operation: opCollectLost, Result: "ok", Detail: mailbox.Detail{Door: "cli",
 		System: by.System, Order: by.Order, Count: int64(swept.Blobs), Size: swept.Bytes}})
 }
 
