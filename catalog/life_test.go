@@ -95,6 +95,16 @@ func TestHeldNotices(t *testing.T) {
 		s := openTest(t)
 		old := notify.NewNotice{MessageID: "alt@x", Topic: notify.TopicSignatures, Recipient: notify.Recipient{Address: "a@example.org"}}
 		must(t, s.Form(t.Context(), notify.Forming{Notices: []notify.NewNotice{old}}))
+		must(t, s.Update(t.Context(), 0, func(tx mailbox.Tx) error {
+			return tx.InsertAlert(mailbox.Alert{Kind: mailbox.AlertRefused, Account: 1, Signature: "Eicar", Time: tx.Now()})
+		}))
+		backlog := func(want int) {
+			t.Helper()
+			if b, err := s.Backlog(t.Context(), 10); err != nil || len(b.Alerts) != want {
+				t.Errorf("%d alerts to tell of, not %d (%v)", len(b.Alerts), want, err)
+			}
+		}
+		backlog(1)
 		time.Sleep(2 * time.Millisecond) // another moment of the clock
 		must(t, s.Revive(t.Context(), mailbox.Detail{}))
 		fresh := old
@@ -103,8 +113,9 @@ func TestHeldNotices(t *testing.T) {
 		if _, due, err := s.Claim(t.Context(), time.Minute); due || err != nil {
 			t.Errorf("a held mail is claimed: %v", err)
 		}
+		backlog(0)
 		done, err := s.ReleaseNotices(t.Context(), again, mailbox.By{System: "nacht"})
-		if want := map[bool]Released{false: {Notices: 1, Queued: 1}, true: {Queued: 2}}[again]; err != nil || done != want {
+		if want := map[bool]Released{false: {Notices: 1, Deliveries: 1, Queued: 1}, true: {Queued: 2}}[again]; err != nil || done != want {
 			t.Errorf("%+v, %v, want %+v", done, err, want)
 		}
 		var got []string
@@ -119,6 +130,7 @@ func TestHeldNotices(t *testing.T) {
 		if want := map[bool]string{false: "neu@x", true: "alt@x neu@x"}[again]; strings.Join(got, " ") != want {
 			t.Errorf("%q went out, not %q", got, want)
 		}
+		backlog(map[bool]int{false: 0, true: 1}[again])
 		_, err = s.ReleaseNotices(t.Context(), again, mailbox.By{})
 		wantKind(t, err, mailbox.Conflict)
 	}

@@ -38,9 +38,7 @@ func (s *SQLite) Snapshot(ctx context.Context, w io.Writer) (Snapshot, error) {
 	stop := context.AfterFunc(ctx, c.Interrupt)
 	p := pages{w: w}
 	at := moment(s.o.Now)
-	if _, err = c.Exec("BEGIN"); err == nil {
-		err = lite{c}.Query("SELECT data FROM sqlite_dbpage ORDER BY pgno", p.add)
-	}
+	err = lite{c}.Query("SELECT data FROM sqlite_dbpage ORDER BY pgno", p.add) // one statement sees one state
 	stop()
 	if err = errors.Join(err, c.Close()); err == nil {
 		err = p.whole()
