@@ -93,9 +93,7 @@ func (r *reader) Authors(id mailbox.VersionID) ([]mailbox.PersonID, error) {
 func (r *reader) OutboxTwins(m mailbox.MemberID, sha [32]byte) ([]mailbox.VersionID, error) {
 	var all []mailbox.VersionID
 	err := r.each(selectOutboxTwins, func(row tuple) error {
-		var id mailbox.VersionID
-		id = row.UUID(0)
-		all = append(all, id)
+		all = append(all, row.UUID(0))
 		return nil
 	}, int64(m), sha[:])
 	return all, err

@@ -45,7 +45,7 @@ func (in *instance) startPostgres(ctx context.Context) error {
 			return err
 		}
 		if !p.find() {
-			return errors.New("Debian's postgresql is there, but no initdb") //nolint:staticcheck // a name
+			return errors.New("postgresql is installed, but there is no initdb")
 		}
 	}
 	if err := p.people(); err != nil {

@@ -42,13 +42,12 @@ import (
 // $$ a dollar.
 
 type script struct {
-	t      *testing.T
-	w      *world.World
-	as     string
-	every  map[string]string
-	kept   map[string]string
-	people map[string]string
-	clerk  string
+	t     *testing.T
+	w     *world.World
+	as    string
+	every map[string]string
+	kept  map[string]string
+	clerk string
 }
 
 // step is one request of a script and what is expected of it.

@@ -15,10 +15,9 @@ import (
 
 // documents of one case that are there before the fault.
 type documents struct {
-	prefix             string
-	read, free, taken  string // contents
-	small, spooled     string // to be uploaded
-	freePath, fromPath string
+	prefix            string
+	read, free, taken string // contents
+	small, spooled    string // to be uploaded
 }
 
 const (
