@@ -44,8 +44,7 @@ func (r *reader) ReplacedBy(id mailbox.EntryID) (mailbox.Entry, error) {
 
 // AddAuthors makes more people authors of a version.
 func (t *tx) AddAuthors(v mailbox.VersionID, people []mailbox.PersonID) error {
-	var row int64
-	found, err := t.one(selectVersRow, func(r tuple) { row = r.Int(0) }, v[:])
+	found, err := t.one(selectVersRow, func(tuple) {}, v[:])
 	if err != nil {
 		return err
 	}
@@ -53,7 +52,7 @@ func (t *tx) AddAuthors(v mailbox.VersionID, people []mailbox.PersonID) error {
 		return notFound("version", v)
 	}
 	for _, p := range people {
-		if err := t.later(insertAuthor, row, int64(p)); err != nil {
+		if err := t.later(insertAuthor, v[:], int64(p)); err != nil {
 			return err
 		}
 	}

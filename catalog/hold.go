@@ -16,6 +16,8 @@ type hold struct {
 	sql  string
 	args []any
 	key  string // the same for changes that certainly lock the same row first; "" for none
+
+	member mailbox.MemberID // whose mailbox it is; 0 for none
 }
 
 // NO KEY lets others refer to the row by a foreign key meanwhile.
@@ -37,14 +39,14 @@ func holdMailbox(m mailbox.MemberID) hold {
 	if m == 0 {
 		return nothing
 	}
-	return hold{lockMember, []any{int64(m)}, "mailbox " + strconv.FormatInt(int64(m), 10)}
+	return hold{lockMember, []any{int64(m)}, "mailbox " + strconv.FormatInt(int64(m), 10), m}
 }
 
 // holdAccounts keeps other changes of people, accounts, grants and failed
 // sign-ins away.
-func holdAccounts() hold { return hold{lockAccounts, nil, "accounts"} }
+func holdAccounts() hold { return hold{sql: lockAccounts, key: "accounts"} }
 
-func holdNotice(id notify.NoticeID) hold { return hold{lockNotice, []any{int64(id)}, ""} }
+func holdNotice(id notify.NoticeID) hold { return hold{sql: lockNotice, args: []any{int64(id)}} }
 
 // holdForming keeps away whoever else tells of these deliveries, or changes
 // their mailboxes.
@@ -56,5 +58,5 @@ func holdForming(f notify.Forming) hold {
 	for _, c := range f.Closings {
 		all = append(all, c.Delivery)
 	}
-	return hold{lockMailboxes, []any{list(all)}, ""}
+	return hold{sql: lockMailboxes, args: []any{list(all)}}
 }

@@ -3,12 +3,15 @@
 package catalog
 
 import (
+	"slices"
+	"time"
+
 	"postfach/mailbox"
 )
 
 const (
 	selectLocks = `SELECT token, member, entry, account, person, holder, exclusive, infinite, owner, expires
-		FROM locks WHERE member = $1 AND expires > $2 ORDER BY token`
+		FROM locks WHERE member = $1 ORDER BY token`
 	putLock = `INSERT INTO locks (token, member, entry, account, person, holder, exclusive, infinite, owner, expires)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (token) DO UPDATE SET member = $2, entry = $3, account = $4, person = $5, holder = $6,
@@ -23,22 +26,33 @@ const (
 	deleteProp = "DELETE FROM props WHERE entry = $1 AND space = $2 AND local = $3"
 )
 
+func scanLock(r tuple) mailbox.Lock {
+	return mailbox.Lock{
+		Token: r.Text(0), Member: mailbox.MemberID(r.Int(1)), Entry: mailbox.EntryID(r.Int(2)),
+		Account: mailbox.AccountID(r.Int(3)), Person: mailbox.PersonID(r.Int(4)), Holder: r.Text(5),
+		Exclusive: r.Bool(6), Infinite: r.Bool(7), Owner: r.Text(8), Expires: r.Time(9),
+	}
+}
+
+// unexpired keeps the locks that hold at a moment. Those that have expired are
+// few: the next new one of their mailbox clears them away.
+func unexpired(all []mailbox.Lock, at time.Time) []mailbox.Lock {
+	return slices.DeleteFunc(all, func(l mailbox.Lock) bool { return !l.Expires.After(at) })
+}
+
 // Locks gives the unexpired locks of a mailbox.
 func (r *reader) Locks(m mailbox.MemberID) ([]mailbox.Lock, error) {
 	var all []mailbox.Lock
 	err := r.each(selectLocks, func(row tuple) error {
-		all = append(all, mailbox.Lock{
-			Token: row.Text(0), Member: mailbox.MemberID(row.Int(1)), Entry: mailbox.EntryID(row.Int(2)),
-			Account: mailbox.AccountID(row.Int(3)), Person: mailbox.PersonID(row.Int(4)), Holder: row.Text(5),
-			Exclusive: row.Bool(6), Infinite: row.Bool(7), Owner: row.Text(8), Expires: row.Time(9),
-		})
+		all = append(all, scanLock(row))
 		return nil
-	}, int64(m), r.at)
-	return all, err
+	}, int64(m))
+	return unexpired(all, r.at), err
 }
 
 // PutLock stores a new or refreshed lock and clears away expired ones.
 func (t *tx) PutLock(l mailbox.Lock) error {
+	t.forgetLocks()
 	if err := t.later(expiredLocks, int64(l.Member), t.at); err != nil {
 		return err
 	}
@@ -48,6 +62,7 @@ func (t *tx) PutLock(l mailbox.Lock) error {
 
 // DeleteLocks ends locks; a token that is not there is no fault.
 func (t *tx) DeleteLocks(tokens ...string) error {
+	t.forgetLocks()
 	for _, token := range tokens {
 		if err := t.later(deleteLock, token); err != nil {
 			return err

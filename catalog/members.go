@@ -30,6 +30,7 @@ const (
 	updateMember     = `UPDATE members SET name = $2, parent = $3, successor = $4, policy = $5, closed_on = $6, quota = $7
 		WHERE id = $1`
 	nextChange = "UPDATE members SET change = change + 1 WHERE id = $1 RETURNING change"
+	setChange  = "UPDATE members SET change = $2 WHERE id = $1"
 	addUsage   = `UPDATE members SET usage_current = usage_current + $2, usage_superseded = usage_superseded + $3
 		WHERE id = $1`
 	nextAuthEpoch = "UPDATE settings SET number = number + 1 WHERE name = 'auth-epoch'"
@@ -132,6 +133,7 @@ func (t *tx) InsertMember(m *mailbox.Member, names mailbox.FolderNames) error {
 // UpdateMember stores what may change about a member. Sign-ins depend on the
 // closing day.
 func (t *tx) UpdateMember(m mailbox.Member) error {
+	t.forgetMember()
 	err := t.change("member", m.ID, updateMember,
 		int64(m.ID), m.Name, ref(m.Parent), ref(m.Successor), string(m.Policy), m.ClosedOn, m.Quota)
 	if err != nil {
@@ -142,6 +144,10 @@ func (t *tx) UpdateMember(m mailbox.Member) error {
 
 // NextChange gives the mailbox's next change number.
 func (t *tx) NextChange() (n int64, err error) {
+	if t.counted() {
+		t.ahead.box.Change++
+		return t.ahead.box.Change, t.later(setChange, int64(t.member), t.ahead.box.Change)
+	}
 	found, err := t.one(nextChange, func(r tuple) { n = r.Int(0) }, int64(t.member))
 	if err == nil && !found {
 		err = notFound("member", t.member)
@@ -151,5 +157,10 @@ func (t *tx) NextChange() (n int64, err error) {
 
 // AddUsage changes the mailbox's counters.
 func (t *tx) AddUsage(current, superseded int64) error {
+	if t.counted() {
+		t.ahead.box.Usage.Current += current
+		t.ahead.box.Usage.Superseded += superseded
+		return t.later(addUsage, int64(t.member), current, superseded)
+	}
 	return t.change("member", t.member, addUsage, int64(t.member), current, superseded)
 }

@@ -153,7 +153,7 @@ func TestCutInside(t *testing.T) {
 		if runs++; runs == 1 {
 			proxy.Cut()
 		}
-		_, err := tx.Member(m.ID)
+		_, err := tx.Entry(m.Folders[mailbox.Root])
 		return err
 	}))
 	must(t, truth.Update(t.Context(), m.ID, func(tx mailbox.Tx) error {

@@ -111,12 +111,27 @@ func (p *Postgres) begin(ctx context.Context, c *postgres.Conn, h hold, t *tx) (
 			return d, err
 		}
 	}
+	if h.member != 0 {
+		if err := t.lookAhead(post{c}, h.member); err != nil {
+			return d, err
+		}
+	}
 	err = t.c.Query(beginFacts, func(r tuple) error {
 		t.at = p.now(r)
 		d = doubt{xid: r.Text(1), pid: r.Int(2)}
 		return nil
 	})
 	return d, err
+}
+
+// lookAhead asks for what every change of a mailbox wants to know, in the
+// message that locks its row: what comes back holds until the change itself
+// changes it.
+func (t *tx) lookAhead(c post, m mailbox.MemberID) error {
+	t.ahead = &ahead{}
+	return errors.Join(
+		c.Ahead(selectMember, func(r tuple) error { t.ahead.box, t.ahead.found = scanMember(r), true; return nil }, int64(m)),
+		c.Ahead(selectLocks, func(r tuple) error { t.ahead.locks = append(t.ahead.locks, scanLock(r)); return nil }, int64(m)))
 }
 
 // commit makes the change durable. Where the answer is lost, the outcome is

@@ -105,6 +105,10 @@ func (c post) Query(sql string, scan func(tuple) error, args ...any) error {
 	return c.Conn.Query(sql, func(r *postgres.Row) error { return scan(r) }, args...)
 }
 
+func (c post) Ahead(sql string, scan func(tuple) error, args ...any) error {
+	return c.Conn.Ahead(sql, func(r *postgres.Row) error { return scan(r) }, args...)
+}
+
 func (c post) Stream(sql string, scan func(tuple) error, args ...any) error {
 	return c.Conn.Stream(sql, func(r *postgres.Row) error { return scan(r) }, args...)
 }
@@ -156,8 +160,12 @@ func (p *Postgres) read(ctx context.Context, fn func(*reader) error) error {
 			}
 			return unavailable(err)
 		}
-		defer c.Release()
-		defer c.Rollback() // there is nothing to keep
+		defer func() { // there is nothing to keep, and nobody waits for that
+			go func() {
+				c.Rollback()
+				c.Release()
+			}()
+		}()
 		return fn(r)
 	}
 }

@@ -43,7 +43,9 @@ type tx struct {
 	reader
 	member  mailbox.MemberID
 	pending map[mailbox.EntryID]mailbox.VersionID // current versions that are not stored yet
+	stored  mailbox.VersionID                     // the last one that this change has stored
 	witness witness                               // the first audit record
+	ahead   *ahead                                // what was read at the begin; nil where nothing was
 }
 
 // Now is the catalog's clock; it stands still within one view or change.

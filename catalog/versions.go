@@ -34,9 +34,10 @@ const (
 				CASE WHEN e.place = $17 THEN 1 ELSE 0 END
 			FROM entries e WHERE e.id = $2
 		RETURNING row`
-	insertAuthor = `INSERT INTO version_authors (version, person) VALUES ($1, $2) ON CONFLICT DO NOTHING`
-	nameVersion  = "UPDATE entries SET version = $2 WHERE id = $1"
-	setSeen      = "UPDATE versions SET seen = 1 WHERE id = $1"
+	insertAuthor = `INSERT INTO version_authors (version, person)
+		SELECT row, $2 FROM versions WHERE id = $1 ON CONFLICT DO NOTHING`
+	nameVersion = "UPDATE entries SET version = (SELECT row FROM versions WHERE id = $2) WHERE id = $1"
+	setSeen     = "UPDATE versions SET seen = 1 WHERE id = $1"
 )
 
 // scanVersion reads versionColumns, from column i on.
@@ -140,29 +141,38 @@ func (t *tx) InsertVersion(v mailbox.Version, authors []mailbox.PersonID, oldest
 	if v.Blob.Version != v.ID {
 		blob = v.Blob.Version[:]
 	}
-	var row int64
-	found, err := t.one(insertVersion, func(r tuple) { row = r.Int(0) },
-		v.ID[:], int64(v.Entry), v.Blob.Member, v.Blob.Folder, blob, v.Size, v.SHA256[:], v.SHA1, v.MD5, int64(v.Account),
-		int64(v.Person), int64(v.Side), v.Time, v.Engine, v.Database, v.Seen, int64(mailbox.Outbox))
-	if err != nil {
+	args := []any{v.ID[:], int64(v.Entry), v.Blob.Member, v.Blob.Folder, blob, v.Size, v.SHA256[:], v.SHA1, v.MD5, int64(v.Account),
+		int64(v.Person), int64(v.Side), v.Time, v.Engine, v.Database, v.Seen, int64(mailbox.Outbox)}
+	awaited := t.pending[v.Entry] == v.ID // its entry was stored by this very change
+	if err := t.insertVersion(awaited, v.Entry, args); err != nil {
 		return err
-	}
-	if !found {
-		return notFound("entry", v.Entry)
 	}
 	for _, p := range authors {
 		if p == v.Person { // stands in the version itself
 			continue
 		}
-		if err := t.later(insertAuthor, row, int64(p)); err != nil {
+		if err := t.later(insertAuthor, v.ID[:], int64(p)); err != nil {
 			return err
 		}
 	}
-	if t.pending[v.Entry] == v.ID {
-		delete(t.pending, v.Entry)
-		return t.change("entry", v.Entry, nameVersion, int64(v.Entry), row)
+	if !awaited {
+		return nil
 	}
-	return nil
+	delete(t.pending, v.Entry)
+	t.stored = v.ID
+	return t.later(nameVersion, int64(v.Entry), v.ID[:])
+}
+
+// insertVersion waits for the answer unless the entry is known to be there.
+func (t *tx) insertVersion(known bool, e mailbox.EntryID, args []any) error {
+	if known {
+		return t.later(insertVersion, args...)
+	}
+	found, err := t.one(insertVersion, func(tuple) {}, args...)
+	if err == nil && !found {
+		err = notFound("entry", e)
+	}
+	return err
 }
 
 // SetSeen marks a version as delivered, taken over or released.

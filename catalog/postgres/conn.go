@@ -52,6 +52,9 @@ type request struct {
 	text   string // when s is nil
 	params [][]byte
 	oids   []uint32 // of params, for a text
+
+	scan func(*Row) error // of Ahead
+	rows *result          // for scan
 }
 
 // inBinary is the format code of all arguments and results.
@@ -173,6 +176,17 @@ func (c *Conn) Later(sql string, args ...any) error {
 	return err
 }
 
+// Ahead is Query for an answer that is wanted only with that of the next
+// statement, with which it is sent: scan is called before that one's, or never
+// when the database refuses. scan must not run other statements.
+func (c *Conn) Ahead(sql string, scan func(*Row) error, args ...any) error {
+	s, err := c.prepare(sql)
+	if err != nil {
+		return err
+	}
+	return c.queue(request{s: s, scan: scan}, s.desc.ParamOIDs, sql, args)
+}
+
 // Exec runs a statement and gives the number of rows it changed; rows that it
 // returns are dropped.
 func (c *Conn) Exec(sql string, args ...any) (int64, error) {
@@ -265,6 +279,10 @@ func (c *Conn) flush(rows *result) (tag string, changed int64, err error) {
 		if failed < len(sent)-1 {
 			into = nil
 		}
+		if r := &sent[failed]; r.scan != nil {
+			r.rows = c.room()
+			into = r.rows
+		}
 		if tag, changed, err = answer(p, into); err != nil {
 			break
 		}
@@ -275,7 +293,23 @@ func (c *Conn) flush(rows *result) (tag string, changed int64, err error) {
 	if err != nil {
 		return "", 0, c.note(err, sent[failed].sql())
 	}
-	return tag, changed, nil
+	return tag, changed, c.tell(sent)
+}
+
+// tell hands out what was asked ahead.
+func (c *Conn) tell(sent []request) error {
+	for i := range sent {
+		r := &sent[i]
+		if r.scan == nil {
+			continue
+		}
+		err := r.rows.each(r.s.same, r.scan)
+		c.keep(r.rows)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *request) sql() string {
