@@ -151,7 +151,7 @@ func (b *bucket) tell(ctx context.Context, say func(format string, args ...any))
 			return o.Err
 		}
 		folder := o.Key[:strings.LastIndex(o.Key, "/")+1]
-		if !strings.HasPrefix(folder, bucketPrefix+"/.") && !strings.HasSuffix(o.Key, ".json") {
+		if !strings.HasPrefix(o.Key, bucketPrefix+"/.") && !strings.HasSuffix(o.Key, ".json") { // those are the server's own
 			count[folder]++
 			size[folder] += o.Size
 		}

@@ -41,6 +41,9 @@ func TestDemoOnS3(t *testing.T) {
 			t.Errorf("no prefix %s in\n%s", folder, first)
 		}
 	}
+	if n := len(regexp.MustCompile(`s3://postfach/kasse/(0815|4711)/(root|an_KVBbg|Postausgang)/ `).FindAllString(first, -1)); n != 5 || strings.Count(first, "s3://") != 5 {
+		t.Errorf("%d prefixes of members among\n%s", n, first)
+	}
 	config := filepath.Join(dir, "postfach.yaml")
 	if out, err := exec.Command(os.Getenv(world.BinaryVariable), "audit", "replay", "--verify", "--config", config).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
