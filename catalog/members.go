@@ -10,8 +10,8 @@ import (
 
 const (
 	memberColumns = `m.id, m.number, m.name, m.parent, m.successor, m.policy, m.closed_on, m.quota,
-		m.root, m.to_authority, m.caseworker_inbox, m.outbox, m.usage_current, m.usage_superseded, m.change`
-	memberWidth = 15
+		m.root, m.to_authority, m.caseworker_inbox, m.outbox, m.usage_current, m.usage_superseded, m.change, m.recovering`
+	memberWidth = 16
 
 	selectMember         = "SELECT " + memberColumns + " FROM members m WHERE m.id = $1"
 	selectMemberByNumber = "SELECT " + memberColumns + " FROM members m WHERE m.number = $1"
@@ -27,7 +27,7 @@ const (
 	insertMember = `INSERT INTO members (number, name, parent, successor, policy, closed_on, quota)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (number) DO NOTHING RETURNING id`
 	setMemberFolders = "UPDATE members SET root = $2, to_authority = $3, caseworker_inbox = $4, outbox = $5 WHERE id = $1"
-	updateMember     = `UPDATE members SET name = $2, parent = $3, successor = $4, policy = $5, closed_on = $6, quota = $7
+	updateMember     = `UPDATE members SET name = $2, parent = $3, successor = $4, policy = $5, closed_on = $6, quota = $7, recovering = $8
 		WHERE id = $1`
 	nextChange = "UPDATE members SET change = change + 1 WHERE id = $1 RETURNING change"
 	setChange  = "UPDATE members SET change = $2 WHERE id = $1"
@@ -41,7 +41,7 @@ func scanMember(r tuple) mailbox.Member {
 		ID: mailbox.MemberID(r.Int(0)), Number: r.Text(1), Name: r.Text(2),
 		Parent: mailbox.MemberID(r.Int(3)), Successor: mailbox.MemberID(r.Int(4)),
 		Policy: mailbox.ReleasePolicy(r.Same(5)), ClosedOn: r.Time(6), Quota: r.Int(7),
-		Usage: mailbox.Usage{Current: r.Int(12), Superseded: r.Int(13)}, Change: r.Int(14),
+		Usage: mailbox.Usage{Current: r.Int(12), Superseded: r.Int(13)}, Change: r.Int(14), Recovering: r.Bool(15),
 	}
 	for i, p := range mailbox.Places {
 		m.Folders[p] = mailbox.EntryID(r.Int(8 + i))
@@ -135,7 +135,7 @@ func (t *tx) InsertMember(m *mailbox.Member, names mailbox.FolderNames) error {
 func (t *tx) UpdateMember(m mailbox.Member) error {
 	t.forgetMember()
 	err := t.change("member", m.ID, updateMember,
-		int64(m.ID), m.Name, ref(m.Parent), ref(m.Successor), string(m.Policy), m.ClosedOn, m.Quota)
+		int64(m.ID), m.Name, ref(m.Parent), ref(m.Successor), string(m.Policy), m.ClosedOn, m.Quota, m.Recovering)
 	if err != nil {
 		return err
 	}

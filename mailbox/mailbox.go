@@ -146,6 +146,9 @@ type Member struct {
 	Folders   [4]EntryID    // by Place; Folders[Root] is the mailbox root
 	Usage     Usage
 	Change    int64 // last change number given out
+	// Recovering says that the mailbox was rebuilt from the storage alone and
+	// nobody has confirmed it yet: nobody enters it.
+	Recovering bool
 }
 
 // Usage counts what the member side uploaded, in bytes.

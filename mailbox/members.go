@@ -62,8 +62,12 @@ func (s *Service) AddMembers(ctx context.Context, by By, ms []NewMember) (made i
 		made = 0
 		for _, n := range ms {
 			exists, err := s.exists(tx, n)
-			if err == nil && !exists {
+			switch {
+			case err == nil && !exists:
 				err = s.addMember(tx, by, n)
+				made++
+			case KindOf(err) == Exists && err != nil && recovering(tx, n.Number):
+				err = s.complete(tx, by, n)
 				made++
 			}
 			if err != nil {

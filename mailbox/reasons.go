@@ -90,7 +90,7 @@ var Reasons = []Reason{
 	ReasonOwnWork, ReasonUnread, ReasonReleaseDoor, ReasonReturned, ReasonCopyRelease, ReasonExists, ReasonParent, ReasonTwin,
 	ReasonIsFolder, ReasonIsFile, ReasonIntoItself, ReasonLocked, ReasonLockToken, ReasonLockMany, ReasonCondition,
 	ReasonOverwrite, ReasonQuota, ReasonTooLarge, ReasonLength, ReasonDigest, ReasonBroken, ReasonInfected, ReasonScanner,
-	ReasonStorage, ReasonCatalog, ReasonStaging, ReasonBusy, ReasonOutcome, ReasonTooSlow, ReasonTooMany, ReasonProps,
+	ReasonStorage, ReasonRecovering, ReasonUnknownAuthor, ReasonCatalog, ReasonStaging, ReasonBusy, ReasonOutcome, ReasonTooSlow, ReasonTooMany, ReasonProps,
 	ReasonMalformed, ReasonUnsupported, ReasonRange, ReasonInternal, ReasonCrossSite, ReasonFiniteDepth, ReasonForeignHost,
 	ReasonProtected, ReasonMethod, ReasonContentRange,
 	ReasonByNumber, ReasonNameHidden, ReasonNoAuthor,

@@ -27,6 +27,9 @@ func (s *Service) mayRelease(r Reader, x *transfer, c Conditions) error {
 	if slices.Contains(authors, actor.Person) {
 		return E(Forbidden, ReasonOwnWork)
 	}
+	if slices.Contains(authors, UnknownPerson) {
+		return E(Forbidden, ReasonUnknownAuthor)
+	}
 	if (c.IfMatch.Present || len(c.If) > 0) && !c.names(e.Version.ETag()) {
 		return E(Precondition, ReasonCondition)
 	}

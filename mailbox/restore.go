@@ -43,6 +43,9 @@ func (s *Service) planRestore(r Reader, e *Entry) (*spot, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.member.Recovering {
+		return nil, E(Conflict, ReasonRecovering)
+	}
 	if t.closed() && t.place() != CaseworkerInbox {
 		return nil, E(Forbidden, ReasonClosed)
 	}

@@ -65,6 +65,9 @@ func (s *Service) resolveBeside(r Reader, a *Actor, p Path, known *Member) (spot
 	t.spelled = len(p.Segments()) - len(names)
 	t.roles = rolesFor(grants, m.ID)
 	t.side = t.roles[0].Side()
+	if m.Recovering { // an empty or half folder would be taken for an order to delete
+		return t, &Error{Kind: Unavailable, Reason: ReasonRecovering, RetryAfter: retryRecovering}
+	}
 	return t, s.walk(r, &t, names)
 }
 

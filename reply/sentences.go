@@ -261,6 +261,12 @@ var sentences = map[mailbox.Reason]pair{
 	mailbox.ReasonStorage: {
 		"Der Speicher ist gerade nicht verfügbar. Es wurde nichts gespeichert. Bitte versuchen Sie es in einigen Minuten noch einmal.",
 		"The storage is not available at the moment. Nothing was stored. Please try again in a few minutes."},
+	mailbox.ReasonRecovering: {
+		"Dieses Postfach wird nach einem Ausfall wiederhergestellt und ist noch nicht freigegeben. Ihre Dateien bleiben erhalten. Bitte versuchen Sie es später noch einmal.",
+		"This mailbox is being restored after a failure and has not been released yet. Your files are kept. Please try again later."},
+	mailbox.ReasonUnknownAuthor: {
+		"Wer dieses Dokument verfasst hat, ist seit der Wiederherstellung nicht mehr bekannt. Bitte legen Sie es unter einem anderen Namen neu in den Postausgang.",
+		"Who wrote this document is not known since the restoration. Please put it into the outbox anew, under another name."},
 	mailbox.ReasonCatalog: {
 		"Das Verzeichnis ist gerade nicht verfügbar. Bitte versuchen Sie es in einigen Minuten noch einmal.",
 		"The catalogue is not available at the moment. Please try again in a few minutes."},

@@ -22,6 +22,9 @@ type Archive struct {
 	// Lost are segments that do not belong to it: the ends of lives that ended
 	// with a restore, oldest first.
 	Lost []Header
+	// Gaps are the sequences with which the log goes on after segments that are
+	// missing; what happened before them is not known whole.
+	Gaps []int64
 	// Faults say what is missing or was changed.
 	Faults []string
 
@@ -85,7 +88,9 @@ func (a *Archive) hang(all map[[32]byte]Header, followed map[[32]byte]bool) {
 			if at == end {
 				break // no segment at all
 			}
-			a.fault("the segment before %s is missing or was changed", name(a.Chain[len(a.Chain)-1].Life, next))
+			after := a.Chain[len(a.Chain)-1]
+			a.fault("the segment before %s is missing or was changed", name(after.Life, next))
+			a.Gaps = append(a.Gaps, after.First)
 			// What lies before it still tells most of the story.
 			at, ok = before(all, used, next)
 			if !ok {
@@ -100,6 +105,7 @@ func (a *Archive) hang(all map[[32]byte]Header, followed map[[32]byte]bool) {
 	slices.Reverse(a.Chain)
 	if len(a.Chain) > 0 && a.Chain[0].Number != 1 && len(a.Faults) == 0 {
 		a.fault("the log begins with segment %d", a.Chain[0].Number)
+		a.Gaps = append(a.Gaps, a.Chain[0].First)
 	}
 	for sum, h := range all {
 		if !used[sum] {

@@ -167,7 +167,11 @@ func (p *memberPlan) visit(l memberLine) {
 	p.state[m.Number] = 1
 	defer func() { p.state[m.Number] = 2 }()
 	if old, exists := p.have[m.Number]; exists {
-		if other := p.differs(old, m); other != "" {
+		other := p.differs(old, m)
+		switch {
+		case other != "" && old.Recovering: // its particulars are not known yet
+			p.order = append(p.order, m)
+		case other != "":
 			p.faults = append(p.faults, memberFault{l.line, fmt.Sprintf("member %s exists already with another %s", m.Number, other)})
 		}
 		return

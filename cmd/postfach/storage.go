@@ -16,6 +16,8 @@ type storageCmd struct {
 	Verify  storageVerify  `cmd:"" help:"Read every stored version and compare it with its SHA-256."`
 	Copy    storageCopy    `cmd:"" help:"Copy all stored bytes to another storage, for example from a folder to a bucket."`
 	Lost    storageLost    `cmd:"" help:"List what the storage holds and a restored backup does not know."`
+	Rebuild storageRebuild `cmd:"" help:"Make a new catalog from the storage alone: the last resort."`
+	Confirm storageConfirm `cmd:"" help:"Open a rebuilt mailbox to those who have grants."`
 	Collect storageCollect `cmd:"" help:"Delete stored bytes that no version names and that are older than two uploads may take."`
 }
 

@@ -59,6 +59,7 @@ type Log struct {
 	nodes    map[mailbox.EntryID]*node
 	last     int64
 	faults   []string
+	faulted  map[mailbox.EntryID]bool // entries with records that do not fit
 }
 
 // node is an entry in the tree that grows. A removed one keeps what is below
@@ -71,15 +72,19 @@ type node struct {
 	folder  bool
 	version mailbox.VersionID
 	below   map[string]*node // in view, by name key
+	was     *node            // the folder it stood in when it went out of view
 }
 
 // NewLog is one without records.
 func NewLog() *Log {
 	return &Log{versions: make(map[mailbox.VersionID]Version), numbers: make(map[mailbox.MemberID]string),
-		roots: make(map[mailbox.MemberID]*node), nodes: make(map[mailbox.EntryID]*node)}
+		roots: make(map[mailbox.MemberID]*node), nodes: make(map[mailbox.EntryID]*node), faulted: make(map[mailbox.EntryID]bool)}
 }
 
 func (l *Log) fault(r mailbox.Record, format string, args ...any) {
+	if r.Entry != 0 {
+		l.faulted[r.Entry] = true
+	}
 	if len(l.faults) <= maxFaults {
 		l.faults = append(l.faults, fmt.Sprintf("record %d (%s): ", r.Sequence, r.Operation)+fmt.Sprintf(format, args...))
 	}
@@ -95,7 +100,7 @@ func (l *Log) Apply(r mailbox.Record) {
 	}
 	// What was recorded after a backup is lost with it; numbers go on far behind.
 	if l.Gapless && r.Sequence > l.last+1 && r.Operation != mailbox.OpRevive {
-		l.fault(r, "records %d to %d are missing", l.last+1, r.Sequence-1)
+		l.fault(mailbox.Record{Sequence: r.Sequence, Operation: r.Operation}, "records %d to %d are missing", l.last+1, r.Sequence-1)
 	}
 	l.last = r.Sequence
 	if r.Result != "ok" {
@@ -247,7 +252,7 @@ func (n *node) detach() {
 		return
 	}
 	delete(n.parent.below, mailbox.NameKey(n.name))
-	n.parent = nil
+	n.was, n.parent = n.parent, nil
 }
 
 // folder finds the folder above a path. The first name may be one of the fixed
