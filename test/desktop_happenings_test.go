@@ -15,9 +15,8 @@ import (
 )
 
 // happenings is what befalls the clerk's desks from outside while people work on
-// them: everything of issue 4, item 9. Each gives what ends it after the desks
-// have run, or nil. A restore has its own test, since it takes back the audit log
-// by which a series is judged.
+// them. Each gives what ends it after the desks have run, or nil. A restore has
+// its own test, since it takes back the audit log by which a series is judged.
 var happenings = []struct {
 	weight int
 	happen func(h *happening) (end func())

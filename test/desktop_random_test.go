@@ -21,7 +21,7 @@ import (
 // TestDesktopsConverge: two desktops of two vendors on one mailbox, with random
 // work on both and everything that befalls them from outside in between. In the
 // end both hold what the server holds, and no content that somebody made is
-// nowhere (issue 4, item 9). `make desktops` runs the long series, a line each in
+// nowhere. `make desktops` runs the long series, a line each in
 // docs/results: POSTFACH_DESKTOP_SEED is the first seed, POSTFACH_DESKTOP_SERIES
 // how many, POSTFACH_DESKTOP_OPERATIONS the operations of each desktop. A series
 // that has passed on this commit is left out.
@@ -245,7 +245,7 @@ func (x *worker) try() deskRun {
 }
 
 // forgets: owncloudcmd 2.11 removes what is new two folders and more below one
-// that was removed on another desk; see TestDesktopFolderRemovedElsewhere.
+// that was removed on another desk; see folderRemovedElsewhere.
 func (x *worker) forgets(file string) bool {
 	return x.vendor == owncloud && slices.ContainsFunc(x.gone, func(a asked) bool {
 		top := x.path(strings.TrimPrefix(a.path, "/remote.php/dav/files/"+x.login+"/"))
