@@ -33,6 +33,7 @@ func BenchmarkDesktops(b *testing.B) {
 		for _, g := range both {
 			r.fill(g)
 		}
+		r.size.repetitions = min(r.size.repetitions, 2) // each takes minutes
 		for i := range r.size.repetitions {
 			for _, c := range syncers() {
 				for k := range both {
@@ -57,7 +58,7 @@ func BenchmarkDesktops(b *testing.B) {
 
 // filesIn is how many files the mailbox holds, a hundred in a folder.
 func filesIn(s size) int {
-	if s.repetitions == 1 { // BENCH=quick
+	if s.list < 5000 { // BENCH=quick
 		return 200
 	}
 	return 5000
