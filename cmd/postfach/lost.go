@@ -31,7 +31,9 @@ func (a *app) walkUnnamed(ctx context.Context, since time.Time, fn func(lostBlob
 			return err
 		}
 		about, err := a.blobs.Describe(ctx, b.Key)
-		if k := mailbox.KindOf(err); err != nil && k != mailbox.Unsupported && k != mailbox.NotFound {
+		// One description that is damaged or missing must not keep everybody
+		// from beginning again; a storage that is out of reach must.
+		if k := mailbox.KindOf(err); err != nil && (k == mailbox.Unavailable || k == mailbox.Canceled) {
 			return err
 		}
 		return fn(lostBlob{b, about})

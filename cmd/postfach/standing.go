@@ -72,12 +72,27 @@ func (a *app) noteStanding(ctx context.Context) error {
 // be checked at the start, that comes first; end is called when the catalog is
 // the wrong one.
 func (a *app) keepStanding(checked bool, end func(error)) func(context.Context) {
+	var noted int64 // records at the last time; 0 for none
+	tell := func(ctx context.Context) {
+		now, err := a.catalog.Standing(ctx)
+		if err == nil && now.Records == noted && noted > 0 {
+			return
+		}
+		if err == nil {
+			err = a.noteStanding(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "standing of the catalog not stored", "err", err)
+			return
+		}
+		noted = now.Records
+	}
 	return func(ctx context.Context) {
 		for wait := time.Duration(0); ; wait = standingEvery {
 			select {
 			case <-ctx.Done():
 				if checked {
-					a.tellStanding(context.WithoutCancel(ctx))
+					tell(context.WithoutCancel(ctx))
 				}
 				return
 			case <-time.After(wait):
@@ -91,15 +106,9 @@ func (a *app) keepStanding(checked bool, end func(error)) func(context.Context) 
 				checked = err == nil
 			}
 			if checked {
-				a.tellStanding(ctx)
+				tell(ctx)
 			}
 		}
-	}
-}
-
-func (a *app) tellStanding(ctx context.Context) {
-	if err := a.noteStanding(ctx); err != nil && ctx.Err() == nil {
-		a.log.WarnContext(ctx, "standing of the catalog not stored", "err", err)
 	}
 }
 
