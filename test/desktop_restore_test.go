@@ -14,6 +14,7 @@ import (
 // backup, files that are newer than it survive on the desks of both clients and
 // come back to the server (P63).
 func TestDesktopRestoreCommand(t *testing.T) {
+	t.Parallel()
 	identity, recipient := ageKeys(t)
 	w := whole(t, world.Everybody())
 	var desks []*desk

@@ -17,6 +17,7 @@ import (
 // archived; one that is older is refused until somebody says that it was
 // restored, and then gives no id twice and repeats no mail (L16, P63).
 func TestPostgresArchive(t *testing.T) {
+	t.Parallel()
 	long(t)
 	s := pgtest.Private(t)
 	wal, base := s.Folder(t, "wal"), filepath.Join(filepath.Dir(s.Data()), "base")

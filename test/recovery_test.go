@@ -47,6 +47,7 @@ const pastQuiet = 6 * time.Second
 // empty machine; nothing of it can be read without the key; no mail comes twice;
 // no id is given twice; what is newer stays in the storage (L16, P63).
 func TestRestoreOfBackup(t *testing.T) {
+	t.Parallel()
 	identity, recipient := ageKeys(t)
 	o := world.Everybody()
 	o.Quiet, o.AtMost = 3*time.Second, 6*time.Second
@@ -206,6 +207,7 @@ func refusedStart(t *testing.T, w *world.World, why string) {
 // or folder; killed in the midst of one it leaves nothing that could be taken
 // for a backup; that they fail is seen; the latest one restores (L16, P63).
 func TestContinuousBackup(t *testing.T) {
+	t.Parallel()
 	identity, recipient := ageKeys(t)
 	server := minio.Start(t, minio.Options{})
 	bucket := server.Bucket(t, false)
