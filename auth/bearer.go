@@ -17,6 +17,10 @@ import (
 // never longer than the token is valid.
 const bearerFor = 5 * time.Minute
 
+// wrongTokenFor is how long a refused token is not looked at again. It is short,
+// since it may become valid by itself, or by a key that is not known yet.
+const wrongTokenFor = 5 * time.Second
+
 // IsBearer says whether a request carries an access token (RFC 6750 section
 // 2.1), fit or not.
 func IsBearer(r *http.Request) bool {
@@ -36,22 +40,36 @@ func (a *Authenticator) byToken(ctx context.Context, raw string, m mark, addr ne
 	if p == nil || raw == "" {
 		return nil, errToken()
 	}
+	epoch, err := a.epoch.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if w, ok := a.bad.get(m); ok && w.epoch == epoch && a.o.Now().Before(w.until) {
+		return nil, errToken() // looked at a moment ago
+	}
 	from := network(addr)
 	if wait := p.wrong.spent(from); wait > 0 {
 		return nil, &mailbox.Error{Kind: mailbox.Paused, Reason: mailbox.ReasonTokens, RetryAfter: wait.Round(time.Second) + time.Second}
 	}
-	t, err := p.verify(ctx, raw)
+	e, err := a.judge(ctx, raw, addr, epoch)
 	if fault, ok := errors.AsType[*tokenFault](err); ok {
 		if fault.forged {
 			p.wrong.count(from)
 		}
+		a.bad.put(m, wrong{epoch: epoch, until: a.o.Now().Add(wrongTokenFor)})
 		a.o.Log.InfoContext(ctx, "access token refused", "address", addr.String(), "why", shortened(fault.Error()))
 		return nil, errToken()
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		a.good.put(m, e)
 	}
-	epoch, err := a.epoch.current(ctx)
+	return e, err
+}
+
+// judge verifies a token and finds its account. A *tokenFault says why it is
+// refused.
+func (a *Authenticator) judge(ctx context.Context, raw string, addr netip.Addr, epoch int64) (*verified, error) {
+	t, err := a.o.Provider.verify(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -65,10 +83,8 @@ func (a *Authenticator) byToken(ctx context.Context, raw string, m mark, addr ne
 		e.until = t.expires
 	}
 	if !cred.admits(e.at(now), addr) {
-		a.o.Log.InfoContext(ctx, "access token refused", "address", addr.String(), "account", int64(cred.Account.ID), "why", "the account may not sign in")
-		return nil, errToken()
+		return nil, unfitToken("account %d may not sign in", cred.Account.ID)
 	}
-	a.good.put(m, e)
 	return e, nil
 }
 
@@ -84,8 +100,7 @@ func (a *Authenticator) accountOf(ctx context.Context, t token) (Credentials, er
 	case err == nil && t.about(c.Account):
 		return c, nil
 	case err == nil, mailbox.KindOf(err) == mailbox.NotFound:
-		a.o.Log.InfoContext(ctx, "access token refused", "why", "it belongs to no account")
-		return c, errToken()
+		return c, unfitToken("it belongs to no account")
 	}
 	return c, storeError(err)
 }
