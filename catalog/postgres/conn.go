@@ -29,6 +29,7 @@ type Conn struct {
 	stmts   map[string]*stmt
 	streams int // that run
 	named   int // statements that were prepared
+	rounds  *atomic.Int64
 
 	pending []request
 	args    []byte // encoded arguments of pending
@@ -60,8 +61,8 @@ type request struct {
 // inBinary is the format code of all arguments and results.
 var inBinary = []int16{1}
 
-func newConn(pg *pgconn.PgConn, o Options) *Conn {
-	c := &Conn{pg: pg, limit: o.Limit, rewrite: o.Rewrite, stmts: map[string]*stmt{}}
+func newConn(pg *pgconn.PgConn, o Options, rounds *atomic.Int64) *Conn {
+	c := &Conn{pg: pg, rounds: rounds, limit: o.Limit, rewrite: o.Rewrite, stmts: map[string]*stmt{}}
 	if c.rewrite == nil {
 		c.rewrite = func(sql string) string { return sql }
 	}
@@ -262,6 +263,7 @@ func (c *Conn) flush(rows *result) (tag string, changed int64, err error) {
 	if err := c.arm(); err != nil {
 		return "", 0, c.note(err, sent[len(sent)-1].sql())
 	}
+	c.rounds.Add(1)
 	p := c.pg.StartPipeline(context.Background())
 	for i := range sent {
 		if r := &sent[i]; r.s != nil {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,6 +45,8 @@ const (
 type Pool struct {
 	o Options
 	p *pgxpool.Pool
+
+	rounds atomic.Int64
 }
 
 // ErrClosed is the error of Get after Close.
@@ -97,7 +100,7 @@ const connKey = "postfach"
 var errStandby = errors.New("the server is a standby, which takes no changes")
 
 func (p *Pool) connected(_ context.Context, x *pgx.Conn) error {
-	c := newConn(x.PgConn(), p.o)
+	c := newConn(x.PgConn(), p.o, &p.rounds)
 	standby := false
 	if err := c.Query("SELECT pg_is_in_recovery()", func(r *Row) error { standby = r.Bool(0); return nil }); err != nil {
 		return err
@@ -136,6 +139,10 @@ func (p *Pool) Stat() (open, lent int) {
 	s := p.p.Stat()
 	return int(s.TotalConns()), int(s.AcquiredConns())
 }
+
+// Rounds is how often an answer of the server was waited for, which is what a
+// change costs beside its commit.
+func (p *Pool) Rounds() int64 { return p.rounds.Load() }
 
 // Release gives the connection back. One in an unknown state is closed.
 func (c *Conn) Release() {
