@@ -139,6 +139,18 @@ func TestSilenceDuringRetestTurnsRed(t *testing.T) {
 	until(t, g, "green", ready)
 }
 
+// A connection that breaks while a descriptor is passed for a test does not mean
+// that clamd cannot read what it is passed.
+func TestBrokenConnectionKeepsDescriptors(t *testing.T) {
+	c := scantest.Start(t, scantest.Options{})
+	p := faultproxy.Start(t, c.Address, faultproxy.Options{Listen: "unix:" + filepath.Join(t.TempDir(), "clamd.ctl")})
+	p.Set(faultproxy.Fault{Match: "zFILDES", Times: 1, CutDown: 3})
+	g := green(t, Options{Address: address(t, p.Address), StagingDir: t.TempDir()})
+	if s := g.Status(); !s.Descriptors || p.Hits() != 1 {
+		t.Errorf("%+v after %d broken connections", s, p.Hits())
+	}
+}
+
 // Nonsense instead of verdicts: 503 for the upload, and the gate looks again.
 func TestNonsenseTurnsRed(t *testing.T) {
 	c := scantest.Start(t, scantest.Options{})

@@ -33,7 +33,7 @@ const (
 	holdMost = 20 * time.Second
 	// holdLeast and holdRelay are how long it stays on at least, and the relay's.
 	holdLeast = 1200 * time.Millisecond
-	holdRelay = 4 * time.Second
+	holdRelay = 2500 * time.Millisecond
 	// holdWhole is that of the long series: every timeout ends before.
 	holdWhole = 4 * time.Minute
 	// patience is the generous deadline of what has to come true afterwards.
@@ -101,7 +101,9 @@ func (h *house) watch(t *testing.T, c faultCase, answers <-chan result, n int, l
 	}
 	var red time.Time
 	if c.dep == relay { // mails are tried meanwhile; nobody waits for them
-		most = holdRelay
+		if most = holdRelay; whole() {
+			most *= 2
+		}
 	}
 	for time.Since(begin) < most {
 		asked := time.Now()
