@@ -3,6 +3,8 @@
 package catalog
 
 import (
+	"slices"
+
 	"time"
 
 	"postfach/mailbox"
@@ -49,7 +51,7 @@ const (
 		RETURNING id, version IS NULL`
 	touch = `UPDATE entries SET change_authority = CASE WHEN $3 <> 0 THEN $2 ELSE change_authority END,
 			change_member = CASE WHEN $4 <> 0 THEN $2 ELSE change_member END
-		WHERE id = $1`
+		WHERE id IN ($1, $5, $6, $7)` // as deep as most documents stand
 
 	setPlace        = "UPDATE entries SET place = $2 WHERE id IN " + within
 	markOutboxTree  = "UPDATE versions SET in_outbox = 1 WHERE in_outbox = 0 AND entry IN " + within
@@ -192,8 +194,12 @@ func (t *tx) twin(e *mailbox.Entry) error {
 
 // Touch stores the change number at folders.
 func (t *tx) Touch(folders []mailbox.EntryID, change int64, authority, member bool) error {
-	for _, f := range folders { // a few; one statement for all would build a temporary table
-		if err := t.later(touch, int64(f), change, authority, member); err != nil {
+	for some := range slices.Chunk(folders, 4) {
+		var ids [4]int64
+		for i := range ids {
+			ids[i] = int64(some[min(i, len(some)-1)])
+		}
+		if err := t.later(touch, ids[0], change, authority, member, ids[1], ids[2], ids[3]); err != nil {
 			return err
 		}
 	}
