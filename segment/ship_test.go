@@ -298,6 +298,27 @@ func TestRestoredBackup(t *testing.T) {
 	}
 }
 
+// TestCopy: a storage that moves takes the log along, and again without harm.
+func TestCopy(t *testing.T) {
+	a, b := open(t), open(t)
+	a.write(t, 9)
+	a.ship(t)
+	for range 2 {
+		if err := segment.Copy(t.Context(), a.store, b.store); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := segment.Open(t.Context(), b.store)
+	if err != nil || len(got.Chain) != 2 || len(got.Faults) > 0 {
+		t.Errorf("%d segments came along, faults %q, %v", len(got.Chain), got.Faults, err)
+	}
+	b.life = a.life
+	b.edit(1, "log", `"ok"`, `"no"`)
+	if err := segment.Copy(t.Context(), a.store, b.store); err == nil {
+		t.Error("another content under the same name was taken for the same")
+	}
+}
+
 // TestLease: nobody gets what another one holds until its time is over.
 func TestLease(t *testing.T) {
 	a := open(t)

@@ -120,13 +120,34 @@ func TestRebuildBucket(t *testing.T) {
 	rebuilt(t, w)
 }
 
+// TestRebuildDatabase: the same into another database of PostgreSQL.
+func TestRebuildDatabase(t *testing.T) {
+	long(t)
+	s := database.Get(t)
+	old, fresh := s.URL(s.Database(t)), s.URL(s.Database(t))
+	o := world.Everybody()
+	o.Catalog, o.Settings = old, "audit_segments: 1s"
+	rebuiltWith(t, world.Start(t, o), func(w *world.World) {
+		text, err := os.ReadFile(w.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, w.Config, strings.Replace(string(text), old, fresh, 1))
+	})
+}
+
 func rebuilt(t *testing.T, w *world.World) {
+	t.Helper()
+	rebuiltWith(t, w, func(w *world.World) { dropCatalog(t, w) })
+}
+
+func rebuiltWith(t *testing.T, w *world.World, lose func(*world.World)) {
 	want := live(t, w)
 	if err := w.Stop(); err != nil { // ships the rest of the log
 		t.Fatal(err)
 	}
 	before := inView(t, w, "0815")
-	dropCatalog(t, w)
+	lose(w)
 	file := w.Dir + "/report.csv"
 	said := w.CLI("", "storage", "rebuild", "--report", file, "--verify", "--order", "Notfall 7")
 	if !strings.Contains(said, "2 mailboxes") || !strings.Contains(said, "2 drafts and 0 doubtful") || strings.Contains(said, "audit log: ") {

@@ -17,6 +17,7 @@ import (
 	"postfach/catalog"
 	"postfach/config"
 	"postfach/mailbox"
+	"postfach/segment"
 )
 
 type storageCopy struct {
@@ -27,7 +28,7 @@ type storageCopy struct {
 
 // Help says what has to be done around it.
 func (storageCopy) Help() string {
-	return `Copies from the configured storage the bytes of every version in the catalog, each with its description and under the same key, reads each back from there and compares its SHA-256 with the catalog's; and the audit log that was shipped there. Nothing is overwritten and nothing removed; what is there already is compared only, so that the command may be broken off and called again. It may run beside the server for most of the way; stop the server for the last run, which then has little to copy. Access keys of a bucket come by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Afterwards change the key storage, start, and let storage verify compare. Exit code 1 when something is missing or different.`
+	return `Copies from the configured storage the bytes of every version in the catalog, each with its description, and the shipped audit log, and under the same key, reads each back from there and compares its SHA-256 with the catalog's; and the audit log that was shipped there. Nothing is overwritten and nothing removed; what is there already is compared only, so that the command may be broken off and called again. It may run beside the server for most of the way; stop the server for the last run, which then has little to copy. Access keys of a bucket come by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Afterwards change the key storage, start, and let storage verify compare. Exit code 1 when something is missing or different.`
 }
 
 // opStorageCopy is recorded in the catalog whose bytes were copied.
@@ -65,6 +66,9 @@ func (c *storageCopy) Run(e *env) error {
 		return err
 	}
 	if err := x.run(all); err != nil {
+		return err
+	}
+	if err := segment.Copy(e.ctx, a.blobs, to); err != nil {
 		return err
 	}
 	if err := x.log(); err != nil {
