@@ -147,10 +147,17 @@ func openConn(path string, o Options, readOnly bool, cache int) (*sqlite.Conn, e
 		PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=0; PRAGMA cache_size=%d;
 		PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d; PRAGMA query_only=%t`,
 		cache, walPages, walKept, readOnly)
-	if err := c.Script(pragmas); err != nil {
-		return nil, errors.Join(err, c.Close())
+	for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		err := c.Script(pragmas)
+		if err == nil {
+			return c, nil
+		}
+		// The library does not wait by itself where several open a new file at
+		// once, or the last one closes it, since it cannot tell who goes first.
+		if !sqlite.Busy(err) || time.Since(began) > o.BusyTimeout {
+			return nil, errors.Join(err, c.Close())
+		}
 	}
-	return c, nil
 }
 
 func openReader(path string, o Options) (*sqlite.Conn, error) {

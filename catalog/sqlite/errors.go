@@ -37,6 +37,12 @@ func Misuse(err error) bool {
 	return false
 }
 
+// Busy says that another connection held the file.
+func Busy(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Primary() == sqlite3.SQLITE_BUSY
+}
+
 // fault makes an Error of a result code and the connection's last message.
 func (c *Conn) fault(rc int32) error {
 	message := libc.GoString(sqlite3.Xsqlite3_errstr(c.tls, rc))
