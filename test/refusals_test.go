@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"postfach/scan/scantest"
 	"postfach/test/world"
@@ -75,7 +74,7 @@ var uploaders = []uploader{
 	{name: "current rclone nextcloud", shows: sentence, send: sendByRclone("", "nextcloud"), most: 3},
 	{name: "cadaver", shows: reasonPhrase, send: sendByCadaver, most: 1},
 	{name: "Explorer", shows: reasonPhrase, send: sendByExplorer, most: 2}, // the placeholder counts
-	{name: "davfs2", shows: func(refusal) string { return "" }, send: sendByDavfs, most: 3},
+	{name: "davfs2", shows: davfsSays, send: sendByDavfs, most: 3},
 }
 
 // TestRefusals: each program beside the desktops (whose test is
@@ -125,13 +124,13 @@ func (u uploader) refused(t *testing.T, o *office, login string, x refusal) {
 			refused++
 		}
 	}
-	if refused == 0 && u.name != "davfs2" {
+	if refused == 0 && !u.asksFirst(x) {
 		t.Errorf("no upload was answered with %d:\n%s", x.status, asked)
 	}
 	if len(puts) > u.most || len(puts) > min(u.most, 2) && !x.again {
 		t.Errorf("%d uploads in one attempt:\n%s", len(puts), asked)
 	}
-	if now := o.Names(t, login, "/dav/an_KVBbg/"); len(now) != len(was) && !(u.name == "davfs2") {
+	if now := o.Names(t, login, "/dav/an_KVBbg/"); len(now) != len(was) {
 		t.Errorf("before: %q, after: %q\n%s\n%s", was, now, asked, out)
 	}
 	if a, err := o.Send(world.Exchange{As: login, Method: "GET", Path: "/dav/" + x.folder + url.PathEscape(x.file)}); err != nil || a.Status == 200 && string(a.Body) == x.content {
@@ -209,16 +208,63 @@ func sendByExplorer(t *testing.T, w *world.World, rec *recorder, login string, x
 	return said
 }
 
-// sendByDavfs writes through a mount; davfs2 tells programs little, and keeps
-// what it could not send in lost+found of the mount.
+// sendByDavfs writes through a mount. davfs2 locks a new name before it lets a
+// program write, and sends when the program has closed the file: what is refused
+// then it keeps in the mount's lost+found.
 func sendByDavfs(t *testing.T, w *world.World, rec *recorder, login string, x refusal, file string) string {
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		t.Skip("no /dev/fuse on this machine, so nothing can be mounted by davfs2")
 	}
 	mnt := mountDavfs(t, rec, login)
-	b, err := os.ReadFile(file)
-	must(t, err)
-	err = os.WriteFile(filepath.Join(mnt, filepath.FromSlash(x.folder), x.file), b, 0o644)
-	time.Sleep(time.Second) // it sends in the background
-	return fmt.Sprint(err)
+	err := os.WriteFile(filepath.Join(mnt, filepath.FromSlash(x.folder), x.file), []byte(x.content), 0o644)
+	if err != nil {
+		return err.Error()
+	}
+	var kept []string
+	eventually(t, "davfs2 keeps what was refused", func() bool {
+		kept, _ = filepath.Glob(filepath.Join(mnt, "lost+found", x.file+"*"))
+		return len(kept) == 1
+	})
+	if readFile(t, kept[0]) != x.content {
+		return "another content is in lost+found"
+	}
+	return "kept in lost+found"
+}
+
+// davfsSays is what a program is told by the mount, or what lies in lost+found.
+func davfsSays(x refusal) string {
+	switch x.status {
+	case 400, 403:
+		return "invalid argument"
+	case 423:
+		return "permission denied"
+	case 503:
+		return "input/output error"
+	}
+	return "kept in lost+found"
+}
+
+// asksFirst: davfs2 learns from LOCK what may not be put here.
+func (u uploader) asksFirst(x refusal) bool {
+	return u.name == "davfs2" && (x.status == 400 || x.status == 403 || x.status == 423 || x.status == 503)
+}
+
+// A browser gets a page for what it may not see, with the same sentence and the
+// way to the help.
+func TestRefusalsInBrowser(t *testing.T) {
+	w := whole(t, world.Everybody())
+	w.Put(t, "bert", "/dav/0815/Postausgang/Entwurf.txt", "geheim")
+	w.Put(t, "dora", "/dav/0815/an_KVBbg/Lieferung.txt", "x")
+	for _, x := range []struct {
+		as, path, says string
+		status         int
+	}{
+		{"anna", "/dav/Postausgang/Entwurf.txt", "Diese Datei oder dieser Ordner ist nicht vorhanden.", 404},
+		{"anna", "/dav/0816/", "nicht vorhanden", 404},
+		{"dora", "/dav/0815/an_KVBbg/Lieferung.txt", "kann keine Inhalte abrufen", 403},
+		{"anna:falsch", "/dav/", "Bitte melden Sie sich", 401},
+	} {
+		w.Do(t, world.Exchange{As: x.as, Method: "GET", Path: x.path, Header: map[string]string{"Accept": "text/html", "Accept-Language": "de"}, Want: x.status, Contains: x.says})
+		w.Do(t, world.Exchange{As: x.as, Method: "GET", Path: x.path, Header: map[string]string{"Accept": "text/html", "Accept-Language": "de"}, Want: x.status, Contains: `href="/hilfe?lang=de"`})
+	}
 }
