@@ -20,7 +20,7 @@ func TestHelpPage(t *testing.T) {
 	name, port, _ := strings.Cut(host, ":")
 	de := w.get("/hilfe").want(t, 200, `<html lang="de">`, "Netzlaufwerk verbinden", w.url+"/dav/", `\\`+name+"@"+port+`\dav`, "WebClient",
 		"FileSizeLimitInBytes", "BasicAuthLevel", "FileAttributesLimitInBytes", "50.000.000", "Nextcloud", "Finder", "davfs2", "gio mount dav://"+host,
-		"webdav://"+host, "rclone config create", "an_KVBbg", "1 MiB", "Telefon 0123", `href="/hilfe/grosse-dateien.reg"`)
+		"webdav://"+host, "rclone config create --obscure", "an_KVBbg", "1 MiB", "Telefon 0123", `href="/hilfe/grosse-dateien.reg"`)
 	en := w.get("/hilfe?lang=en").want(t, 200, `<html lang="en">`, "Map network drive", w.url+"/dav/", "50,000,000")
 	w.get("/hilfe", "Accept-Language: en-GB").want(t, 200, "Map network drive")
 	w.get("/hilfe?lang=de", "Accept-Language: en-GB").want(t, 200, "Netzlaufwerk verbinden")
