@@ -48,32 +48,6 @@ func (s *Service) Remove(ctx context.Context, a Actor, p Path, c Conditions) err
 	})
 }
 
-// update runs fn in a transaction on the mailbox that a path leads to. What
-// leads to none is refused before it takes the catalog's writer.
-func (s *Service) update(ctx context.Context, a *Actor, p Path, fn func(Tx) error) error {
-	var m MemberID
-	err := s.catalog.View(ctx, func(r Reader) error {
-		grants := a.fileGrants(r.Now())
-		if len(grants) == 0 {
-			return E(Forbidden, ReasonNoGrant)
-		}
-		box, _, err := s.mailboxOf(r, a, grants, p, nil)
-		if err == nil && box == nil || KindOf(err) == NotFound {
-			return s.forbidden(sideOf(a))
-		}
-		if err == nil {
-			m = box.ID
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitLimit)
-	defer cancel()
-	return s.catalog.Update(ctx, m, fn)
-}
-
 // removal is the right that removing an entry needs.
 func removal(e *Entry) Right {
 	if e.Folder {

@@ -5,6 +5,7 @@ package mailbox
 import (
 	"log/slog"
 	"regexp"
+	"sync"
 	"time"
 )
 
@@ -67,6 +68,7 @@ type Service struct {
 	journal  *journal
 	reads    *reads
 	pages    pages
+	numbers  sync.Map // member number → MemberID, as far as paths led there
 }
 
 // New wires the rules to a catalog, a storage and a scanner. The caller runs
