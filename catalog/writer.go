@@ -199,9 +199,17 @@ func (w *writer) begin(open *bool) error {
 // refuse answers everything that waits by now. Otherwise each would wait in
 // turn for the lock that another process holds.
 func (w *writer) refuse(jobs <-chan *job, err error) {
-	for range len(jobs) {
-		if j, ok := <-jobs; ok && w.start(j) {
-			j.done <- err
+	for {
+		select {
+		case j, ok := <-jobs:
+			if !ok {
+				return
+			}
+			if w.start(j) {
+				j.done <- err
+			}
+		default: // somebody else may have taken what stood there
+			return
 		}
 	}
 }

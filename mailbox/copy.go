@@ -181,7 +181,7 @@ func (s *Service) copyOne(tx Tx, x *transfer, chain []Entry, at spot) (Entry, er
 	if err != nil || len(props[src.ID]) == 0 {
 		return e, err
 	}
-	return e, tx.SetProps(e.ID, props[src.ID], nil)
+	return e, tx.SetProps(e.ID, withoutReason(props[src.ID]), nil)
 }
 
 func (s *Service) copyFile(tx Tx, x *transfer, chain []Entry, at spot) (Entry, error) {

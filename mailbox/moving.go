@@ -255,6 +255,9 @@ func (s *Service) afterMove(tx Tx, x *transfer, e *Entry, reason string) error {
 		return tx.InsertAlert(Alert{Kind: AlertReturned, Member: e.Member, Account: e.Version.Account, Entry: e.ID,
 			Version: e.Version.ID, Signature: reason, Time: x.from.now})
 	case ToRelease:
+		if err := setReason(tx, e.ID, ""); err != nil { // nothing that was said about a draft reaches the member (I5)
+			return err
+		}
 		if err := s.setSeen(tx, []Entry{*e}); err != nil {
 			return err
 		}
@@ -262,7 +265,7 @@ func (s *Service) afterMove(tx Tx, x *transfer, e *Entry, reason string) error {
 		return s.announce(tx, &x.to, s.direction(x.to.member, join(x.to.chain, *e)), e)
 	case ToRename:
 		if s.inReturned(&x.from) && !s.inReturned(&x.to) {
-			if err := setReason(tx, e.ID, ""); err != nil {
+			if err := dropReasons(tx, append(x.below[:len(x.below):len(x.below)], *e)); err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
+	"slices"
 	"time"
 )
 
@@ -32,6 +33,21 @@ func setReason(tx Tx, id EntryID, reason string) error {
 	p := ReturnReason
 	p.XML = `<P:` + p.Local + ` xmlns:P="` + p.Space + `">` + text.String() + `</P:` + p.Local + `>`
 	return tx.SetProps(id, []Prop{p}, nil)
+}
+
+// dropReasons removes it from all of them.
+func dropReasons(tx Tx, entries []Entry) error {
+	for i := range entries {
+		if err := setReason(tx, entries[i].ID, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutReason is what a copy takes along: not what was said about its source.
+func withoutReason(props []Prop) []Prop {
+	return slices.DeleteFunc(props, func(p Prop) bool { return p.Space == ReturnReason.Space })
 }
 
 // ReturnedWith is the reason that a returned document carries; "" for none.

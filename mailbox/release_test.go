@@ -92,6 +92,49 @@ func TestReturn(t *testing.T) {
 	w.refused(err, mailbox.Forbidden, mailbox.ReasonNotAllowed)
 }
 
+// What a reviewer said about a draft never reaches the member (I5), whatever
+// way the draft takes out of the folder of returned documents.
+func TestReasonStaysInside(t *testing.T) {
+	const outbox, returned = "/0815/Postausgang/", "/0815/Postausgang/Zurückgewiesen/"
+	ways := map[string]func(w *world, a mailbox.Actor) string{
+		"copied": func(w *world, a mailbox.Actor) string {
+			if _, err := w.Copy(ctx, a, path(returned+"L.csv"), path(outbox+"L2.csv"), mailbox.Conditions{}, true); err != nil {
+				t.Fatal(err)
+			}
+			return outbox + "L2.csv"
+		},
+		"the folder renamed": func(w *world, a mailbox.Actor) string {
+			w.move(a, "/0815/Postausgang/Zurückgewiesen", "/0815/Postausgang/alt")
+			return outbox + "alt/L.csv"
+		},
+		"in a folder": func(w *world, a mailbox.Actor) string {
+			if _, err := w.MakeFolder(ctx, a, path(returned+"sub"), mailbox.Conditions{}); err != nil {
+				t.Fatal(err)
+			}
+			w.move(a, returned+"L.csv", returned+"sub/L.csv")
+			w.move(a, returned+"sub", outbox+"sub")
+			return outbox + "sub/L.csv"
+		},
+	}
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, mailbox.FourEyes, nil)
+			author, reviewer, clerk := w.actor(1, mailbox.Caseworker, ""), w.actor(3, mailbox.Reviewer, ""), w.actor(2, mailbox.Clerk, "0815")
+			w.put(author, outbox+"L.csv", "eins")
+			if _, err := w.Return(ctx, reviewer, path(outbox+"L.csv"), "verrechnet"); err != nil {
+				t.Fatal(err)
+			}
+			at := way(w, author)
+			w.read(reviewer, at)
+			w.move(reviewer, at, "/0815/Bescheid.csv")
+			n, err := w.Find(ctx, clerk, path("/Bescheid.csv"), mailbox.Want{Props: true})
+			if err != nil || n.ReturnedWith() != "" || len(n.Props) != 0 {
+				t.Errorf("the member is told %q (%v)", n.ReturnedWith(), err)
+			}
+		})
+	}
+}
+
 // A recall never needs a second person; a version that was released is kept.
 func TestRecall(t *testing.T) {
 	w := newWorld(t, mailbox.Single, nil)

@@ -9,7 +9,8 @@ import (
 )
 
 // update runs fn in a transaction on the mailbox that a path leads to. What
-// leads to none is refused before it takes the catalog's writer.
+// leads to none is refused before it takes the catalog's writer; rights are
+// decided inside fn.
 func (s *Service) update(ctx context.Context, a *Actor, p Path, fn func(Tx) error) error {
 	m, known := s.knownMailbox(a, p)
 	if !known {

@@ -304,7 +304,7 @@ func TestPausesOfTheReaderAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	address, _ := serve(t, Options{Stall: time.Second, Doors: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	address, _ := serve(t, Options{Stall: 3 * time.Second, Doors: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, err := os.Open(file)
 		if err != nil {
 			t.Error(err)

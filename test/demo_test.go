@@ -37,10 +37,12 @@ func TestTour(t *testing.T) {
 
 // demoRun is a demo that was started; its output may be read while it runs.
 type demoRun struct {
-	t   *testing.T
-	cmd *exec.Cmd
-	mu  sync.Mutex
-	out bytes.Buffer
+	t      *testing.T
+	cmd    *exec.Cmd
+	exited chan struct{} // closed when the program has ended; err says how
+	err    error
+	mu     sync.Mutex
+	out    bytes.Buffer
 }
 
 func (d *demoRun) Write(p []byte) (int, error) {
@@ -63,18 +65,30 @@ func startDemo(t *testing.T, dir, listen, mail string, more ...string) *demoRun 
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.cmd.Process.Kill() })
-	eventually(t, "the demo is ready", func() bool {
-		return strings.Contains(d.said(), "Ctrl-C") || d.cmd.ProcessState != nil
-	})
+	d.exited = make(chan struct{})
+	go func() {
+		defer close(d.exited)
+		d.err = d.cmd.Wait()
+	}()
+	t.Cleanup(func() { d.cmd.Process.Kill(); <-d.exited })
+	for end := time.Now().Add(3 * time.Minute); !strings.Contains(d.said(), "Ctrl-C"); {
+		select {
+		case <-d.exited:
+			t.Fatalf("the demo ended at once: %v\n%s", d.err, d.said())
+		case <-time.After(100 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the demo is not ready:\n%s", d.said())
+		}
+	}
 	return d
 }
 
 func (d *demoRun) end() {
 	d.t.Helper()
 	d.cmd.Process.Signal(syscall.SIGINT)
-	if err := d.cmd.Wait(); err != nil {
-		d.t.Errorf("the demo ended with %v\n%s", err, d.said())
+	if <-d.exited; d.err != nil {
+		d.t.Errorf("the demo ended with %v\n%s", d.err, d.said())
 	}
 }
 

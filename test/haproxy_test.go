@@ -85,7 +85,7 @@ func balance(t *testing.T, a, b *world.World) *balancer {
 	}
 	l.pid = cmd.Process.Pid
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 		if t.Failed() {
 			b, _ := os.ReadFile(log.Name())

@@ -215,7 +215,10 @@ func explain(history []porcupine.Operation, limit time.Duration) (result porcupi
 	history = bounded(history)
 	m := mailboxModel()
 	m.Partition = byName
-	if result = porcupine.CheckOperationsTimeout(m, history, limit); result != porcupine.Ok {
+	if result = porcupine.CheckOperationsTimeout(m, history, limit); result == porcupine.Unknown { // a busy machine, or a hard one
+		result = porcupine.CheckOperationsTimeout(m, history, 10*limit)
+	}
+	if result != porcupine.Ok {
 		return result, true
 	}
 	if result = porcupine.CheckOperationsTimeout(mailboxModel(), history, limit); result == porcupine.Unknown {

@@ -22,6 +22,9 @@ func session(t *testing.T, home, script string, env ...string) string {
 	t.Helper()
 	run := filepath.Join(home, "run")
 	must(t, os.MkdirAll(run, 0o700))
+	if out, err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").CombinedOutput(); err != nil && os.Getuid() == 0 {
+		t.Skipf("no process namespace here: %v %s", err, out)
+	}
 	args := []string{"--pid", "--fork", "--kill-child", "--mount-proc"}
 	if os.Getuid() != 0 {
 		args = append(args, "--map-root-user")

@@ -24,6 +24,9 @@ func TestDavfs2Mount(t *testing.T) {
 	if _, err := os.Stat("/dev/fuse"); err != nil {
 		t.Skip("no /dev/fuse on this machine, so nothing can be mounted by davfs2; test/replays/davfs2-create.txt replays its requests")
 	}
+	if os.Getuid() != 0 {
+		t.Skip("mounting needs root; test/replays/davfs2-create.txt replays its requests")
+	}
 	w := whole(t, world.Everybody())
 	rec := newRecorder(t, w, httptest.NewServer)
 	mnt := mountDavfs(t, rec, "anna")

@@ -34,9 +34,11 @@ func buildAll(t *testing.T) (b builds) {
 	tree := filepath.Join(dir, "tree")
 	must(t, os.Mkdir(tree, 0o700))
 	unpack := fmt.Sprintf("set -o pipefail; git -C '%s' archive HEAD~1 | tar -x -C '%s'", top, tree)
-	if out, err := exec.Command("bash", "-c", unpack).CombinedOutput(); err != nil {
-		t.Logf("no commit before this one (%v %s): the same tree as another version", err, out)
+	if out, err := exec.Command("git", "-C", top, "rev-parse", "--verify", "--quiet", "HEAD~1").CombinedOutput(); err != nil {
+		t.Logf("no commit before this one, as in a shallow clone (%v %s): the same tree as another version", err, out)
 		tree = top
+	} else if out, err := exec.Command("bash", "-c", unpack).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", unpack, err, out)
 	}
 	build(t, tree, b.old, "-X main.version=before")
 
