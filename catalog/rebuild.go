@@ -49,7 +49,7 @@ func (s *SQLite) Rebuild(ctx context.Context, instance string, behind int64, det
 		if err := fn(b); err != nil {
 			return err
 		}
-		if err := errors.Join(t.revive(liteWords(), detail), t.raise(liteWords(), behind)); err != nil {
+		if err := errors.Join(t.raise(liteWords(), behind), t.revive(liteWords(), detail)); err != nil {
 			return err
 		}
 		// Nothing in the storage is swept away that the lost catalog may have named.
