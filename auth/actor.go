@@ -45,20 +45,16 @@ func newView(c Credentials, now time.Time) *view {
 	var ended []mailbox.MemberID
 	closed := false
 	for _, g := range c.Grants {
-		v.bound(now, g.From, g.Until)
-		if g.Role.Side() == mailbox.MemberSide && !g.ClosedOn.IsZero() {
-			v.bound(now, g.ClosedOn)
-			if !now.Before(g.ClosedOn) {
-				closed = true
-				ended = append(ended, g.Member)
-				continue
-			}
-		}
-		if g.InForce(now) {
+		end := g.end()
+		v.bound(now, g.From, g.Until, g.ClosedOn)
+		over := !end.IsZero() && !now.Before(end)
+		switch {
+		case !over && g.InForce(now):
 			grants = append(grants, g.Grant)
-		} else if g.Member != 0 && g.Role.Files() && !g.Until.IsZero() && !now.Before(g.Until) {
+		case over && g.Member != 0 && g.Role.Files() && g.From.Before(end): // else it never began
 			ended = append(ended, g.Member)
 		}
+		closed = closed || g.closes() && !now.Before(g.ClosedOn)
 	}
 	ended = slices.DeleteFunc(ended, func(m mailbox.MemberID) bool {
 		return slices.ContainsFunc(grants, func(g mailbox.Grant) bool { return g.Role.Files() && g.Member == m })
@@ -79,6 +75,17 @@ func newView(c Credentials, now time.Time) *view {
 		ReleaseDirect: c.Account.Kind == mailbox.MachineAccount && c.Account.ReleaseDirect,
 	}
 	return v
+}
+
+// closes says whether the grant ends with its member.
+func (h *Held) closes() bool { return h.Role.Side() == mailbox.MemberSide && !h.ClosedOn.IsZero() }
+
+// end is when the grant ends, by itself or with its member; zero for never.
+func (h *Held) end() time.Time {
+	if h.closes() && (h.Until.IsZero() || h.ClosedOn.Before(h.Until)) {
+		return h.ClosedOn
+	}
+	return h.Until
 }
 
 // bound lets the view end at the first of the moments still to come.

@@ -53,6 +53,39 @@ func TestViewFollowsTheClock(t *testing.T) {
 	}
 }
 
+// Sync clients are told of the mailboxes whose last grant has ended, and of
+// none that the account never had.
+func TestEnded(t *testing.T) {
+	hour := time.Hour
+	held := func(r mailbox.Role, from, until, closed time.Time) Held {
+		return Held{Grant: mailbox.Grant{ID: 1, Role: r, Member: 1, From: from, Until: until}, ClosedOn: closed}
+	}
+	never, before, later := time.Time{}, noon.Add(-hour), noon.Add(hour)
+	for name, tc := range map[string]struct {
+		grants []Held
+		want   bool
+	}{
+		"in force":                  {[]Held{held(mailbox.Clerk, before, later, never)}, false},
+		"ended":                     {[]Held{held(mailbox.Clerk, before, noon, never)}, true},
+		"ended, begun ever":         {[]Held{held(mailbox.Clerk, never, noon, never)}, true},
+		"revoked before its start":  {[]Held{held(mailbox.Clerk, later, noon, never)}, false},
+		"revoked at its start":      {[]Held{held(mailbox.Clerk, before, before, never)}, false},
+		"ended, another in force":   {[]Held{held(mailbox.Clerk, before, noon, never), held(mailbox.Datacentre, before, later, never)}, false},
+		"ended, another without":    {[]Held{held(mailbox.Clerk, before, noon, never), held(mailbox.Administrator, before, later, never)}, true},
+		"closed":                    {[]Held{held(mailbox.Clerk, never, never, noon)}, true},
+		"closed, for the authority": {[]Held{held(mailbox.Caseworker, never, never, noon)}, false},
+		"closed, without files":     {[]Held{held(mailbox.Administrator, never, never, noon)}, false},
+		"closed before its start":   {[]Held{held(mailbox.Clerk, noon, later, before)}, false},
+		"revoked, closed, unbegun":  {[]Held{held(mailbox.Clerk, later, before, noon)}, false},
+		"to be closed":              {[]Held{held(mailbox.Clerk, never, never, later)}, false},
+	} {
+		v := newView(Credentials{Grants: tc.grants}, noon)
+		if got := len(v.actor.Ended) > 0; got != tc.want {
+			t.Errorf("%s: ended %v", name, v.actor.Ended)
+		}
+	}
+}
+
 // The number in folder ETags changes with what an account sees, also by the
 // clock alone, and with nothing else.
 func TestRevision(t *testing.T) {

@@ -78,7 +78,9 @@ func (a *Actor) hasEnded(m MemberID) bool { return a.syncs && slices.Contains(a.
 // what is new in folders within a removed one. So they stay, by their number and
 // name, with an ETag that never changes, and answer 403; clients leave such a
 // folder as it is (discovery.cpp of both: an error of 403 or above of a folder
-// within the root ignores the folder).
+// within the root ignores the folder). The name is the member's of today, even
+// where it was changed after the end: the account knows the member, and the name
+// is nothing of the mailbox's content.
 func (s *Service) endedBoxes(r Reader, a *Actor) ([]Node, error) {
 	if !a.syncs || len(a.Ended) == 0 {
 		return nil, nil
