@@ -60,6 +60,9 @@ func (a *Authenticator) byToken(ctx context.Context, raw string, m mark, addr ne
 		a.o.Log.InfoContext(ctx, "access token refused", "address", addr.String(), "why", shortened(fault.Error()))
 		return nil, errToken()
 	}
+	if errors.Is(err, errNoKey) {
+		p.wrong.count(from) // each costs a look, or the wait for another's
+	}
 	if err == nil {
 		a.good.put(m, e)
 	}

@@ -3,6 +3,7 @@
 package auth_test
 
 import (
+	"crypto/rsa"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -150,6 +151,53 @@ func TestKeyRotation(t *testing.T) {
 		t.Errorf("%d looks for the keys of 100 forged tokens", got)
 	}
 	p.must(provider.Probe(p.ctx))
+}
+
+// A token that names no key is tried with the new ones too, after one look.
+func TestKeyRotationWithoutNames(t *testing.T) {
+	p := newPlace(t, "0815")
+	p.add("anna", "clerk 0815")
+	i := newIssuer(p)
+	i.open()
+	unnamed := func(k *rsa.PrivateKey) string {
+		return i.sign(k, jose.RS256, "", "at+jwt", i.claims(map[string]any{"jti": p.clock().String()}))
+	}
+	i.want(signedIn, "first key", unnamed(i.key))
+	next := newRSA(t)
+	i.publish("zwei", next.Public())
+	p.wait(11 * time.Second)
+	i.want(signedIn, "new key", unnamed(next))
+	i.want(mailbox.Unauthenticated, "old key", unnamed(i.key))
+	other, looks := newRSA(t), i.looked()
+	for n := range 20 {
+		i.want(mailbox.Unauthenticated, "no key of the provider", i.sign(other, jose.RS256, "", "at+jwt", i.claims(map[string]any{"jti": n})))
+	}
+	if got := i.looked() - looks; got > 1 {
+		t.Errorf("%d looks for the keys of 20 forged tokens", got)
+	}
+	i.fail(true)
+	p.wait(11 * time.Second)
+	i.want(mailbox.Unavailable, "perhaps a newer key, and nobody to ask", unnamed(i.key))
+	i.want(signedIn, "known key, provider down", unnamed(next))
+}
+
+// Tokens with unknown keys are bounded too while the provider is down, since
+// each waits for the look.
+func TestUnknownKeysAreBounded(t *testing.T) {
+	p := newPlace(t, "0815")
+	p.add("anna", "clerk 0815")
+	i := newIssuer(p)
+	i.open()
+	good := i.token(nil)
+	i.want(signedIn, "at first", good)
+	i.fail(true)
+	p.wait(11 * time.Second)
+	unknown := i.sign(i.key, jose.RS256, "zwei", "at+jwt", i.claims(nil))
+	for range 300 {
+		i.want(mailbox.Unavailable, "unknown key", unknown)
+	}
+	i.want(mailbox.Paused, "too many", unknown)
+	i.want(signedIn, "who was signed in", good)
 }
 
 // While the provider is down, known keys go on for a day; before it was ever

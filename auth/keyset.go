@@ -35,7 +35,7 @@ type keySet struct {
 	refetch    time.Duration
 	now        func() time.Time
 
-	one     sync.Mutex // one look at a time
+	one     chan struct{} // holds a value during a look: one at a time
 	mu      sync.RWMutex
 	keys    []jose.JSONWebKey
 	fetched time.Time // when keys were last given
@@ -63,20 +63,30 @@ func usableKeys(all []jose.JSONWebKey) ([]jose.JSONWebKey, error) {
 }
 
 // refresh asks for the keys unless that was done less than every ago, by
-// whoever it was, and gives the outcome of the last look.
+// whoever it was, and gives the outcome of the last look. Who waits for
+// another's look goes when ctx ends.
 func (s *keySet) refresh(ctx context.Context, every time.Duration) error {
-	s.one.Lock()
-	defer s.one.Unlock()
+	select {
+	case s.one <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.one }()
 	if asked, failed := s.last(); every > 0 && !asked.IsZero() && s.now().Sub(asked) < every {
 		return failed
 	}
-	asked := s.now()
+	if every > 0 { // for a token: the look serves others too, so it does not end with this request
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 2*providerTimeout)
+		defer cancel()
+	}
+	begun := s.now()
 	keys, err := s.fetch(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked, s.failed = asked, err
+	s.asked, s.failed = s.now(), err // from its end: a slow look is not followed by the next at once
 	if err == nil {
-		s.keys, s.fetched = keys, asked
+		s.keys, s.fetched = keys, begun
 	}
 	return err
 }
@@ -120,9 +130,6 @@ func (s *keySet) learn(ctx context.Context, id, algorithm string) error {
 	if s.usable() && len(s.named(id, algorithm)) > 0 {
 		return nil
 	}
-	// The look serves others too, so it does not end with this request.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*providerTimeout)
-	defer cancel()
 	return s.refresh(ctx, s.refetch)
 }
 

@@ -90,7 +90,7 @@ func NewProvider(o ProviderOptions) *Provider {
 		o.Refetch = 10 * time.Second
 	}
 	p := &Provider{o: o, client: providerClient(o), wrong: newAllowance(o.Now)}
-	p.keys = &keySet{algorithms: o.Algorithms, fetch: p.fetch, refetch: o.Refetch, now: o.Now}
+	p.keys = &keySet{algorithms: o.Algorithms, fetch: p.fetch, refetch: o.Refetch, now: o.Now, one: make(chan struct{}, 1)}
 	p.verifier = oidc.NewVerifier(o.Issuer, p.keys, &oidc.Config{
 		SupportedSigningAlgs: o.Algorithms,
 		SkipClientIDCheck:    true, // ours knows several audiences

@@ -14,6 +14,8 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+
+	"postfach/mailbox"
 )
 
 const (
@@ -44,7 +46,7 @@ func unfitToken(format string, args ...any) error {
 }
 
 // verify judges a token. The error is a *tokenFault, or of kind Unavailable
-// when its key is not known and the provider cannot be asked.
+// when its key is not known and the provider cannot be asked, or Canceled.
 func (p *Provider) verify(ctx context.Context, raw string) (token, error) {
 	if len(raw) > maxToken {
 		return token{}, forged(errors.New("longer than 8 KiB"))
@@ -54,12 +56,8 @@ func (p *Provider) verify(ctx context.Context, raw string) (token, error) {
 		return token{}, forged(err)
 	}
 	h := jws.Signatures[0].Header
-	away := p.keys.learn(ctx, h.KeyID, h.Algorithm)
-	if !p.keys.usable() || away != nil && len(p.keys.named(h.KeyID, h.Algorithm)) == 0 {
-		return token{}, errProvider(away)
-	}
-	if _, err := p.keys.VerifySignature(ctx, raw); err != nil {
-		return token{}, forged(err)
+	if err := p.signed(ctx, raw, h); err != nil {
+		return token{}, err
 	}
 	id, err := p.verifier.Verify(ctx, raw)
 	if err != nil {
@@ -67,6 +65,39 @@ func (p *Provider) verify(ctx context.Context, raw string) (token, error) {
 	}
 	typ, _ := h.ExtraHeaders[jose.HeaderType].(string)
 	return p.claims(id, typ)
+}
+
+// signed says whether a key of the provider has signed a token. Kind Unavailable
+// when that cannot be known; then errors.Is finds errNoKey where other keys are
+// known.
+func (p *Provider) signed(ctx context.Context, raw string, h jose.Header) error {
+	away := p.keys.learn(ctx, h.KeyID, h.Algorithm)
+	if !p.keys.usable() {
+		return errAway(ctx, away)
+	}
+	if away != nil && len(p.keys.named(h.KeyID, h.Algorithm)) == 0 {
+		return errAway(ctx, errors.Join(errNoKey, away))
+	}
+	_, err := p.keys.VerifySignature(ctx, raw)
+	if errors.Is(err, errSignature) { // perhaps by a key newer than the last look, under no name or an old one
+		away = p.keys.refresh(ctx, p.o.Refetch)
+		if _, err = p.keys.VerifySignature(ctx, raw); err != nil && away != nil && h.KeyID == "" {
+			return errAway(ctx, errors.Join(errNoKey, away))
+		}
+	}
+	if err != nil {
+		return forged(err)
+	}
+	return nil
+}
+
+// errAway says that the provider did not answer, or that the client has gone
+// before.
+func errAway(ctx context.Context, cause error) error {
+	if ctx.Err() != nil {
+		return mailbox.Wrap(mailbox.Canceled, "", cause)
+	}
+	return errProvider(cause)
 }
 
 // accessClaims are those that go-oidc does not look at.
