@@ -101,6 +101,7 @@ func TestForgedTokens(t *testing.T) {
 		i.want(mailbox.Unauthenticated, what, token)
 	}
 	i.want(signedIn, "JWT of Keycloak", i.sign(i.key, jose.RS256, "eins", "JWT", i.claims(map[string]any{"typ": "Bearer"})))
+	i.want(signedIn, "Keycloak before 24", i.sign(i.key, jose.RS256, "eins", "JWT", i.claims(map[string]any{"typ": "Bearer", "nonce": "n"})))
 	i.want(signedIn, "PS256", i.sign(i.key, jose.PS256, "eins", "at+jwt", i.claims(nil)))
 	// A wrong token is no wrong password.
 	p.expect(signedIn, "anna", password, office)

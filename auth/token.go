@@ -175,7 +175,9 @@ func (c *accessClaims) isAccessToken(typ string) error {
 		return nil
 	case typ != "" && typ != "jwt":
 		return unfitToken("of type %q, no access token", typ)
-	case c.Type != "" && !strings.EqualFold(c.Type, "Bearer"):
+	case strings.EqualFold(c.Type, "Bearer"):
+		return nil // Keycloak before 24 repeats the nonce of the sign-in here too
+	case c.Type != "":
 		return unfitToken("of type %q, no access token", c.Type)
 	case c.Nonce != "" || c.AccessHash != "":
 		return unfitToken("an ID token, no access token")
