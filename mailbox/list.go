@@ -37,7 +37,8 @@ func (ps *pages) put(p *page) {
 
 // List gives the node at a path, then what stands in it if it is a folder, each
 // to yield as it comes; an error of yield ends the listing. A large folder is
-// read in several views, by name: what changes meanwhile shows or does not.
+// read in several views, by name: what changes meanwhile shows or does not, and
+// a grant that ends or a folder that goes ends it with an error.
 func (s *Service) List(ctx context.Context, a Actor, p Path, w Want, yield func(Node) error) error {
 	if err := s.journal.full(); err != nil {
 		return err
@@ -76,12 +77,26 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, w Want, yield func(
 		after := part.after
 		err := s.catalog.View(ctx, func(r Reader) error {
 			part.after = after
-			return s.page(r, &t, w, part)
+			return s.further(r, &t, w, part)
 		})
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// further is page for those after the first. A listing may take as long as its
+// client likes, so the right to it is looked at again, and whether the path still
+// leads to the same folder.
+func (s *Service) further(r Reader, t *spot, w Want, p *page) error {
+	now, err := s.toRead(r, t.actor, t.path)
+	switch {
+	case err != nil:
+		return err
+	case now.virtual || now.entry().ID != t.entry().ID:
+		return E(NotFound, ReasonNotFound)
+	}
+	return s.page(r, &now, w, p)
 }
 
 // page brings the next children of the folder at t: those after p.after.

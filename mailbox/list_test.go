@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mailbox_test
+
+import (
+	"testing"
+	"time"
+
+	"postfach/catalog"
+	"postfach/mailbox"
+)
+
+// A22, I5: a listing does not outlive the grant that it began with, nor goes
+// on in another folder.
+func TestListingEndsWithItsGrant(t *testing.T) {
+	const documents = 1000 // several pages
+	now := newClock()
+	c, err := catalog.OpenSQLite(t.TempDir()+"/catalog.db", catalog.Options{Now: now.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	s, clerk := filled(t, c, documents)
+	folder := "/an_KVBbg"
+	list := func(meanwhile func()) (seen int, err error) {
+		err = s.List(ctx, clerk, path(folder), mailbox.Want{}, func(mailbox.Node) error {
+			if seen++; seen == 1 && meanwhile != nil {
+				meanwhile()
+			}
+			return nil
+		})
+		return seen, err
+	}
+	if seen, err := list(nil); err != nil || seen != 1+documents {
+		t.Errorf("%d nodes, %v", seen, err)
+	}
+	clerk.Grants[0].Until = now.now().Add(time.Minute)
+	if seen, err := list(func() { now.pass(59 * time.Second) }); err != nil || seen != 1+documents {
+		t.Errorf("before its end: %d nodes, %v", seen, err)
+	}
+	seen, err := list(func() { now.pass(2 * time.Second) })
+	if mailbox.KindOf(err) != mailbox.Forbidden || seen > documents/2 {
+		t.Errorf("a grant that ended: %d nodes, %v", seen, err)
+	}
+}
