@@ -94,7 +94,7 @@ func (p *Postgres) ask(ctx context.Context, d doubt) (stands bool, err error) {
 		return false, err
 	}
 	defer c.Release()
-	defer context.AfterFunc(ctx, c.Interrupt)()
+	defer c.Follow(ctx)()
 	open := false
 	if err := c.Query(endProcess, func(*postgres.Row) error { open = true; return nil }, d.pid, d.xid); err != nil {
 		return false, err

@@ -102,7 +102,7 @@ const beginFacts = "SELECT " + clockOf + ", CAST(pg_current_xact_id() AS TEXT), 
 // clock, so that the times of a mailbox follow the order of its changes. All
 // goes in one message.
 func (p *Postgres) begin(ctx context.Context, c *postgres.Conn, h hold, t *tx) (d doubt, err error) {
-	defer context.AfterFunc(ctx, c.Interrupt)()
+	defer c.Follow(ctx)()
 	if err := errors.Join(c.Begin("BEGIN"), c.Later(silence)); err != nil {
 		return d, err
 	}

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -255,6 +256,30 @@ func TestRelease(t *testing.T) {
 	c = get(t, p)
 	c.Patient(time.Minute)
 	_, err := c.Exec("SELECT 1 FROM pg_sleep(0.5)")
+	must(t, err)
+	c.Release()
+}
+
+// TestFollow: an interruption that comes late meets nobody else. When stop
+// returns, it has happened or never will.
+func TestFollow(t *testing.T) {
+	p := open(t, Options{})
+	c := get(t, p)
+	for range 200 {
+		c.stopped.Store(false)
+		ctx, cancel := context.WithCancel(t.Context())
+		stop := c.Follow(ctx)
+		cancel()
+		if stop(); !c.stopped.Load() {
+			t.Fatal("the interruption is still to come")
+		}
+	}
+	c.Release()
+	c = get(t, p)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.Follow(ctx)()
+	cancel()
+	_, err := c.Exec("SELECT 1")
 	must(t, err)
 	c.Release()
 }

@@ -173,6 +173,21 @@ func (c *Conn) rest() error {
 	return c.pg.Conn().SetDeadline(time.Time{})
 }
 
+// Follow interrupts the connection when ctx ends, until stop is called once.
+// After that nothing comes any more that could meet the next user.
+func (c *Conn) Follow(ctx context.Context) (stop func()) {
+	done := make(chan struct{})
+	kept := context.AfterFunc(ctx, func() {
+		defer close(done)
+		c.Interrupt()
+	})
+	return func() {
+		if !kept() {
+			<-done
+		}
+	}
+}
+
 // Interrupt makes the running statement, or the next, fail soon. It may be
 // called from another goroutine; the connection is of no more use then.
 func (c *Conn) Interrupt() {
