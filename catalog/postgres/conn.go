@@ -259,7 +259,10 @@ func (c *Conn) Stream(sql string, scan func(*Row) error, args ...any) error {
 func (c *Conn) flush(rows *result) (tag string, changed int64, err error) {
 	sent := c.pending
 	c.pending = nil
-	defer func() { c.pending, c.args = append(c.pending, sent[:0]...), c.args[:0] }()
+	defer func() {
+		clear(sent) // keeps nobody's values
+		c.pending, c.args = sent[:0], c.args[:0]
+	}()
 	if err := c.arm(); err != nil {
 		return "", 0, c.note(err, sent[len(sent)-1].sql())
 	}

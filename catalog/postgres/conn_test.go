@@ -284,6 +284,26 @@ func TestFollow(t *testing.T) {
 	c.Release()
 }
 
+// TestFlushKeepsMemory: the list of what waits is made once for a connection,
+// and keeps nothing of what was sent.
+func TestFlushKeepsMemory(t *testing.T) {
+	c := get(t, open(t, Options{}))
+	defer c.Release()
+	for range 2 {
+		must(t, c.Later("SELECT $1::text", "geheim"))
+		_, err := c.Exec("SELECT 1")
+		must(t, err)
+	}
+	if len(c.pending) != 0 || cap(c.pending) < 2 {
+		t.Fatalf("%d waiting, room for %d", len(c.pending), cap(c.pending))
+	}
+	for _, r := range c.pending[:cap(c.pending)] {
+		if r.s != nil || r.params != nil {
+			t.Errorf("kept: %s %q", r.sql(), r.params)
+		}
+	}
+}
+
 // TestSocketAndTLS: a socket needs no TLS; where TLS is asked for, only the
 // server that the authority has signed is spoken to (P31).
 func TestSocketAndTLS(t *testing.T) {
