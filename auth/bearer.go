@@ -5,7 +5,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -21,13 +20,8 @@ const bearerFor = 5 * time.Minute
 // since it may become valid by itself, or by a key that is not known yet.
 const wrongTokenFor = 5 * time.Second
 
-// IsBearer says whether a request carries an access token (RFC 6750 section
-// 2.1), fit or not.
-func IsBearer(r *http.Request) bool {
-	_, ok := bearerToken(r.Header.Get("Authorization"))
-	return ok
-}
-
+// bearerToken is the access token of a header (RFC 6750 section 2.1), fit or
+// not.
 func bearerToken(header string) (string, bool) {
 	scheme, rest, _ := strings.Cut(header, " ")
 	return strings.TrimSpace(rest), strings.EqualFold(scheme, "Bearer")
