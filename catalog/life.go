@@ -64,6 +64,7 @@ func (s tables) RaiseIDs(ctx context.Context, behind int64) error {
 // and begins ids where no earlier life has come to (I6): at the milliseconds
 // since 1970, since no installation makes a thousand entries a second for
 // years. Mails are held: an old snapshot does not know which were sent since.
+// Those that are held already stay what they are: nothing was sent meanwhile.
 func (t *tx) revive(w copyWords, detail mailbox.Detail) error {
 	var last int64
 	var known time.Time
@@ -83,7 +84,13 @@ func (t *tx) revive(w copyWords, detail mailbox.Detail) error {
 	if err := t.raise(w, t.at.UnixMilli()); err != nil {
 		return err
 	}
-	for name, at := range map[string]time.Time{restoredAt: t.at, restoredFrom: known, noticesHeld: t.at} {
+	held := t.at
+	if since, err := t.number(noticesHeld); err != nil {
+		return err
+	} else if since > 0 {
+		held = time.UnixMicro(since)
+	}
+	for name, at := range map[string]time.Time{restoredAt: t.at, restoredFrom: known, noticesHeld: held} {
 		if err := t.later(putNumber, name, at); err != nil {
 			return err
 		}
@@ -164,9 +171,9 @@ func (s tables) GiveUpLost(ctx context.Context, r mailbox.Record) error {
 
 // Released says what became of the mails that were held.
 type Released struct {
-	Notices    int64 // mails from before the restore, not sent again
-	Deliveries int64 // deliveries and alerts from before the restore that give no mail
-	Queued     int64 // mails that go out now
+	Notices int64    // mails from before the restore, not sent again
+	Untold  []Untold // deliveries and alerts from before the restore that give no mail
+	Queued  int64    // mails that go out now
 }
 
 const (
@@ -179,7 +186,8 @@ const (
 
 // ReleaseNotices lets mails go out again after a restore. What is from before it
 // is not sent a second time, unless again says so: the backup does not know
-// whether it was. Kind Conflict when nothing is held.
+// whether it was. What gives no mail for that reason has a record each (I4).
+// Kind Conflict when nothing is held.
 func (s tables) ReleaseNotices(ctx context.Context, again bool, by mailbox.By) (done Released, err error) {
 	err = s.write(ctx, nothing, func(t *tx) error {
 		done = Released{}
@@ -195,12 +203,16 @@ func (s tables) ReleaseNotices(ctx context.Context, again bool, by mailbox.By) (
 			if done.Notices, err = t.exec(endRestored, t.at, since, notAgain); err != nil {
 				return err
 			}
+			if done.Untold, err = t.untold(since); err != nil {
+				return err
+			}
+			if err := t.recordUntold(done.Untold, by); err != nil {
+				return err
+			}
 			for _, sql := range []string{tellRestored, doneRestored} {
-				n, err := t.exec(sql, t.at, since)
-				if err != nil {
+				if err := t.later(sql, t.at, since); err != nil {
 					return err
 				}
-				done.Deliveries += n
 			}
 		}
 		if _, err := t.one(countQueued, func(row tuple) { done.Queued = row.Int(0) }); err != nil {
@@ -210,8 +222,8 @@ func (s tables) ReleaseNotices(ctx context.Context, again bool, by mailbox.By) (
 			return err
 		}
 		return t.Audit(mailbox.Record{Operation: mailbox.OpReleaseMails, Result: "ok", Detail: mailbox.Detail{Door: "cli", System: by.System, Order: by.Order,
-			Text: fmt.Sprintf("held since %s; from before the restore %d mails and %d deliveries not told again; %d mails queued",
-				since.UTC().Format(time.RFC3339), done.Notices, done.Deliveries, done.Queued)}})
+			Text: fmt.Sprintf("held since %s; from before the restore %d mails and %d deliveries and alerts not told again; %d mails queued",
+				since.UTC().Format(time.RFC3339), done.Notices, len(done.Untold), done.Queued)}})
 	})
 	return done, err
 }

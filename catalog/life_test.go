@@ -5,6 +5,8 @@ package catalog
 import (
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +37,7 @@ func TestRevive(t *testing.T) {
 			t.Errorf("%+v, %v", life, err)
 		}
 		must(t, s.Revive(t.Context(), mailbox.Detail{})) // a second restore
-		if again, err := s.Life(t.Context()); err != nil || !again.Known.Equal(life.Known) || !again.Restored.After(life.Restored) {
+		if again, err := s.Life(t.Context()); err != nil || !again.Known.Equal(life.Known) || !again.Restored.After(life.Restored) || !again.Held.Equal(life.Held) {
 			t.Errorf("%+v became %+v, %v", life, again, err)
 		}
 		must(t, s.GiveUpLost(t.Context(), mailbox.Record{Operation: "storage-collect-lost", Result: "ok"}))
@@ -89,34 +91,72 @@ func TestRevive(t *testing.T) {
 }
 
 // TestHeldNotices: while mails are held nothing is formed or claimed; released,
-// what is from before goes out only when somebody says so.
+// what is from before goes out only when somebody says so, and what therefore
+// gives no mail is named and recorded (I4). A second restore holds what came
+// after the first one no less.
 func TestHeldNotices(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) { heldNotices(t, func() tables { return openTest(t).tables }) })
+	t.Run("PostgreSQL", func(t *testing.T) { heldNotices(t, func() tables { return openPostgres(t).tables }) })
+}
+
+func heldNotices(t *testing.T, open func() tables) {
 	for _, again := range []bool{false, true} {
-		s := openTest(t)
+		s := open()
+		const list = "/an_KVBbg/2026/Liste.csv"
+		m, ids, versions := world(t, s)
 		old := notify.NewNotice{MessageID: "alt@x", Topic: notify.TopicSignatures, Recipient: notify.Recipient{Address: "a@example.org"}}
 		must(t, s.Form(t.Context(), notify.Forming{Notices: []notify.NewNotice{old}}))
 		must(t, s.Update(t.Context(), 0, func(tx mailbox.Tx) error {
 			return tx.InsertAlert(mailbox.Alert{Kind: mailbox.AlertRefused, Account: 1, Signature: "Eicar", Time: tx.Now()})
 		}))
-		backlog := func(want int) {
+		deliver := func() {
 			t.Helper()
-			if b, err := s.Backlog(t.Context(), 10); err != nil || len(b.Alerts) != want {
-				t.Errorf("%d alerts to tell of, not %d (%v)", len(b.Alerts), want, err)
+			must(t, s.Update(t.Context(), m.ID, func(tx mailbox.Tx) error {
+				return tx.InsertDelivery(mailbox.Delivery{Member: m.ID, Entry: ids[list], Version: versions[list], Direction: mailbox.ToTheAuth, Time: tx.Now()})
+			}))
+		}
+		deliver() // in its quiet period: it has no mail
+		backlog := func(alerts, deliveries int) {
+			t.Helper()
+			if b, err := s.Backlog(t.Context(), 10); err != nil || len(b.Alerts) != alerts || len(b.Deliveries) != deliveries {
+				t.Errorf("%d alerts and %d deliveries to tell of, not %d and %d (%v)", len(b.Alerts), len(b.Deliveries), alerts, deliveries, err)
 			}
 		}
-		backlog(1)
+		backlog(1, 1)
 		time.Sleep(2 * time.Millisecond) // another moment of the clock
 		must(t, s.Revive(t.Context(), mailbox.Detail{}))
 		fresh := old
 		fresh.MessageID = "neu@x"
 		must(t, s.Form(t.Context(), notify.Forming{Notices: []notify.NewNotice{fresh}}))
+		deliver()
+		time.Sleep(2 * time.Millisecond)
+		must(t, s.Revive(t.Context(), mailbox.Detail{}))
 		if _, due, err := s.Claim(t.Context(), time.Minute); due || err != nil {
 			t.Errorf("a held mail is claimed: %v", err)
 		}
-		backlog(0)
+		backlog(0, 0)
+		waiting, err := s.Untold(t.Context())
+		must(t, err)
+		named := []string{"to-authority 0815 " + list, "refused  "}
+		if got := namesOf(waiting); !slices.Equal(got, named) {
+			t.Errorf("%q have no mail, not %q", got, named)
+		}
 		done, err := s.ReleaseNotices(t.Context(), again, mailbox.By{System: "nacht"})
-		if want := map[bool]Released{false: {Notices: 1, Deliveries: 1, Queued: 1}, true: {Queued: 2}}[again]; err != nil || done != want {
+		want := map[bool]Released{false: {Notices: 1, Untold: waiting, Queued: 1}, true: {Queued: 2}}[again]
+		if err != nil || !reflect.DeepEqual(done, want) {
 			t.Errorf("%+v, %v, want %+v", done, err, want)
+		}
+		records := 0
+		must(t, s.Inquire(t.Context(), func(q *Inquiry) error {
+			return q.Records(RecordQuery{Operations: []mailbox.Operation{mailbox.OpUntold}}, func(l Logged) error {
+				if records++; l.Entry != 0 && (l.Entry != ids[list] || l.Detail.Path != list || l.Version != versions[list] || l.Detail.System != "nacht") {
+					t.Errorf("%+v", l)
+				}
+				return nil
+			})
+		}))
+		if records != len(want.Untold) {
+			t.Errorf("%d records of what gives no mail, not %d", records, len(want.Untold))
 		}
 		var got []string
 		for {
@@ -130,10 +170,22 @@ func TestHeldNotices(t *testing.T) {
 		if want := map[bool]string{false: "neu@x", true: "alt@x neu@x"}[again]; strings.Join(got, " ") != want {
 			t.Errorf("%q went out, not %q", got, want)
 		}
-		backlog(map[bool]int{false: 0, true: 1}[again])
+		if again {
+			backlog(1, 2)
+		} else {
+			backlog(0, 1)
+		}
 		_, err = s.ReleaseNotices(t.Context(), again, mailbox.By{})
 		wantKind(t, err, mailbox.Conflict)
 	}
+}
+
+// namesOf says of each what it is, and where.
+func namesOf(all []Untold) (names []string) {
+	for _, u := range all {
+		names = append(names, u.What+" "+u.Number+" "+u.Path)
+	}
+	return names
 }
 
 // TestClear: only an empty catalog that nobody has open gives way, and nothing

@@ -52,6 +52,7 @@ const (
 	OpBackup       Operation = "catalog-backup"  // begun, ok, or failed
 	OpRevive       Operation = "catalog-restore" // the first record of a catalog that came out of a backup
 	OpReleaseMails Operation = "notice-release"  // of those that a restore held back
+	OpUntold       Operation = "notice-omitted"  // of a delivery or an alert from before a restore, of which nobody is told any more
 )
 
 // Record is one line of the audit log (DESIGN.md section 8). All but Detail is

@@ -37,6 +37,7 @@ type catalogStore interface {
 	GiveUpLost(ctx context.Context, r mailbox.Record) error
 	RaiseIDs(ctx context.Context, behind int64) error
 	Standing(ctx context.Context) (catalog.Standing, error)
+	Untold(ctx context.Context) ([]catalog.Untold, error)
 	ReleaseNotices(ctx context.Context, again bool, by mailbox.By) (catalog.Released, error)
 	Close() error
 }

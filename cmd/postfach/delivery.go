@@ -104,7 +104,7 @@ func deliveryRowOf(q *catalog.Inquiry, who *people, f catalog.DeliveryFacts) (de
 	if err != nil {
 		return deliveryRow{}, err
 	}
-	path, err := pathOf(q, x)
+	path, err := mailbox.PathOf(q, x)
 	if err != nil {
 		return deliveryRow{}, err
 	}
@@ -128,7 +128,7 @@ func (r deliveryRow) mail(zone *time.Location) string {
 		return "waits"
 	case !r.Superseded.IsZero():
 		return "superseded"
-	case !r.Withdrawn.IsZero():
+	case !r.Withdrawn.IsZero(), !r.Settled.IsZero():
 		return "none"
 	}
 	return "not yet"

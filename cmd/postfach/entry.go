@@ -183,7 +183,7 @@ func listRemoved(q *catalog.Inquiry, m mailbox.Member, below string, see func(pa
 	}
 	prefix := strings.TrimSuffix(mailbox.NameKey(mailbox.ParsePath(below).String()), "/") + "/"
 	for _, x := range gone {
-		path, err := pathOf(q, x)
+		path, err := mailbox.PathOf(q, x)
 		if err != nil {
 			return err
 		}
@@ -195,28 +195,6 @@ func listRemoved(q *catalog.Inquiry, m mailbox.Member, below string, see func(pa
 		}
 	}
 	return nil
-}
-
-// pathOf is where an entry stands or stood, by the names its folders have now.
-func pathOf(r mailbox.Reader, x mailbox.Entry) (string, error) {
-	var path strings.Builder
-	names := []string{x.Name}
-	for up := x.Parent; up != 0; {
-		f, err := r.Entry(up)
-		if err != nil {
-			return "", err
-		}
-		if up = f.Parent; up != 0 {
-			names = append(names, f.Name)
-		}
-	}
-	if x.Parent == 0 {
-		return "/", nil
-	}
-	for i := len(names) - 1; i >= 0; i-- {
-		path.WriteString("/" + names[i])
-	}
-	return path.String(), nil
 }
 
 type entryRestore struct {
@@ -241,7 +219,7 @@ func (c *entryRestore) Run(e *env) error {
 	err = a.catalog.View(e.ctx, func(r mailbox.Reader) error {
 		x, err := r.Entry(c.ID)
 		if err == nil {
-			path, err = pathOf(r, x)
+			path, err = mailbox.PathOf(r, x)
 		}
 		return err
 	})

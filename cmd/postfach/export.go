@@ -167,7 +167,7 @@ func (x *exporter) content(q *catalog.Inquiry, m mailbox.Member) (folders []stri
 			d.Modified = y.Modified
 		}
 		d.Place, d.Person = y.Place, who.name(d.Version.Person)
-		d.Path, err = pathOf(q, y)
+		d.Path, err = mailbox.PathOf(q, y)
 	}
 	return folders, documents, err
 }

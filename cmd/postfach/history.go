@@ -130,7 +130,7 @@ func (c *entryHistory) retrieve(e *env, a *app, x mailbox.Entry, v mailbox.Versi
 	rec := mailbox.Record{Member: x.Member, Operation: mailbox.OpRead, Place: x.Place, Entry: v.Entry, Version: v.ID, SHA256: v.SHA256,
 		Result: "ok", Detail: mailbox.Detail{Door: "cli", System: by.System, Order: by.Order, Size: v.Size}}
 	if err := a.catalog.View(e.ctx, func(r mailbox.Reader) (err error) {
-		rec.Detail.Path, err = pathOf(r, x)
+		rec.Detail.Path, err = mailbox.PathOf(r, x)
 		return err
 	}); err != nil {
 		return err

@@ -85,8 +85,7 @@ func (a *app) checkRecovery(ctx context.Context) []finding {
 		case err != nil:
 			all = append(all, found("restore", gradeCritical, explain(err)))
 		case !life.Held.IsZero():
-			all = append(all, found("restore", gradeWarning, fmt.Sprintf("mails are held since %s: postfach notice release",
-				moment(life.Held, a.cfg.Authority.Timezone))))
+			all = append(all, a.checkHeld(ctx, life.Held))
 		}
 	}
 	if a.catalog != nil && a.blobs != nil {
@@ -98,6 +97,20 @@ func (a *app) checkRecovery(ctx context.Context) []finding {
 		return all
 	}
 	return append(all, a.checkBackup(ctx))
+}
+
+// checkHeld also says whether releasing mails would leave somebody untold.
+func (a *app) checkHeld(ctx context.Context, since time.Time) finding {
+	untold, err := a.catalog.Untold(ctx)
+	if err != nil {
+		return found("restore", gradeCritical, explain(err))
+	}
+	var notes []string
+	if n := len(untold); n > 0 {
+		notes = append(notes, fmt.Sprintf("%d deliveries and alerts from before have no mail yet: notice release --dry-run names them", n))
+	}
+	return found("restore", gradeWarning, fmt.Sprintf("mails are held since %s: postfach notice release",
+		moment(since, a.cfg.Authority.Timezone)), notes...)
 }
 
 func (a *app) checkBackup(ctx context.Context) finding {

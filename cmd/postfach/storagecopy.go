@@ -137,7 +137,7 @@ func (a *app) pathOfVersion(ctx context.Context, v mailbox.Version) (path string
 	err = a.catalog.View(ctx, func(r mailbox.Reader) error {
 		x, err := r.Entry(v.Entry)
 		if err == nil {
-			path, err = pathOf(r, x)
+			path, err = mailbox.PathOf(r, x)
 		}
 		return err
 	})
