@@ -4,11 +4,14 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
 
 	"postfach/cmd/postfach/replay"
+	"postfach/janitor"
 	"postfach/mailbox"
 )
 
@@ -90,24 +93,42 @@ func (c *storageCollect) Run(e *env) error {
 	if c.Lost {
 		a.janitor.Lost = nil
 	}
-	swept, err := a.janitor.Sweep(e.ctx, c.DryRun)
-	if err != nil {
-		return err
+	sweep := func() (janitor.Swept, error) { return a.janitor.Sweep(e.ctx, c.DryRun) }
+	if c.Lost && !c.DryRun {
+		sweep = func() (janitor.Swept, error) { return a.giveUp(e.ctx, by) }
 	}
+	swept, err := sweep()
 	if swept.Spared > 0 {
 		e.say("%d blobs stay that a restored backup does not know (storage lost lists them, --lost gives them up)", swept.Spared)
 	}
-	if c.DryRun {
+	if c.DryRun && err == nil {
 		e.say("%d unnamed blobs of %s would be deleted", swept.Blobs, bytesOf(swept.Bytes))
-		return nil
+	}
+	if c.DryRun || err != nil && swept == (janitor.Swept{}) {
+		return err
 	}
 	e.say("%d unnamed blobs of %s deleted, and %d leftovers of broken uploads", swept.Blobs, bytesOf(swept.Bytes), swept.Scratch+swept.Uploads)
-	if !c.Lost {
-		return nil
+	if c.Lost && err == nil {
+		e.say("what the backup did not know is given up; what is too young for this sweep goes with the next ones")
 	}
-	e.say("what the backup did not know is given up; what is too young for this sweep goes with the next ones")
-	return a.catalog.GiveUpLost(e.ctx, mailbox.Record{Operation: opCollectLost, Result: "ok", Detail: mailbox.Detail{Door: "cli",
-		System: by.System, Order: by.Order, Count: int64(swept.Blobs), Size: swept.Bytes}})
+	return err
+}
+
+// giveUp sweeps also what a restore has lost. Who orders it is recorded before
+// the first blob goes, and what went also when the sweep breaks off (I3); what a
+// restore has lost is spared again then.
+func (a *app) giveUp(ctx context.Context, by mailbox.By) (janitor.Swept, error) {
+	record := mailbox.Record{Operation: opCollectLost, Result: "begun", Detail: mailbox.Detail{Door: "cli", System: by.System, Order: by.Order}}
+	if err := a.catalog.Append(ctx, record); err != nil {
+		return janitor.Swept{}, err
+	}
+	swept, err := a.janitor.Sweep(ctx, false)
+	record.Result, record.Detail.Count, record.Detail.Size = "ok", int64(swept.Blobs), swept.Bytes
+	if err != nil {
+		record.Result = "failed"
+		return swept, errors.Join(err, a.catalog.Append(context.WithoutCancel(ctx), record))
+	}
+	return swept, a.catalog.GiveUpLost(context.WithoutCancel(ctx), record)
 }
 
 type storageLost struct {
