@@ -304,8 +304,8 @@ func TestCopy(t *testing.T) {
 	a.write(t, 9)
 	a.ship(t)
 	for range 2 {
-		if err := segment.Copy(t.Context(), a.store, b.store); err != nil {
-			t.Fatal(err)
+		if c, err := segment.Copy(t.Context(), a.store, b.store); err != nil || len(c.Different) > 0 {
+			t.Fatal(c, err)
 		}
 	}
 	got, err := segment.Open(t.Context(), b.store)
@@ -314,8 +314,8 @@ func TestCopy(t *testing.T) {
 	}
 	b.life = a.life
 	b.edit(1, "log", `"ok"`, `"no"`)
-	if err := segment.Copy(t.Context(), a.store, b.store); err == nil {
-		t.Error("another content under the same name was taken for the same")
+	if c, err := segment.Copy(t.Context(), a.store, b.store); err != nil || len(c.Different) != 1 {
+		t.Error(c, err, "another content under the same name was taken for the same")
 	}
 }
 

@@ -3,15 +3,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 
 	"postfach/catalog"
@@ -28,7 +25,7 @@ type storageCopy struct {
 
 // Help says what has to be done around it.
 func (storageCopy) Help() string {
-	return `Copies from the configured storage the bytes of every version in the catalog, each with its description, and the shipped audit log, and under the same key, reads each back from there and compares its SHA-256 with the catalog's; and the audit log that was shipped there. Nothing is overwritten and nothing removed; what is there already is compared only, so that the command may be broken off and called again. It may run beside the server for most of the way; stop the server for the last run, which then has little to copy. Access keys of a bucket come by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Afterwards change the key storage, start, and let storage verify compare. Exit code 1 when something is missing or different.`
+	return `Copies from the configured storage the bytes of every version in the catalog, and of what a restore has lost, each with its description and under the same key, reads each back from there and compares its SHA-256 with the catalog's; and the audit log that was shipped there. Nothing is overwritten and nothing removed; what is there already is compared only, so that the command may be broken off and called again. It may run beside the server for most of the way; stop the server for the last run, which then has little to copy. Access keys of a bucket come by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Afterwards change the key storage, start, and let storage verify compare. Exit code 1 when something is missing or different.`
 }
 
 // opStorageCopy is recorded in the catalog whose bytes were copied.
@@ -65,14 +62,18 @@ func (c *storageCopy) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := x.run(all); err != nil {
+	lost, err := a.lostBlobs(e.ctx)
+	if err != nil {
 		return err
 	}
-	if err := segment.Copy(e.ctx, a.blobs, to); err != nil {
+	if err := x.run(append(all, lost...)); err != nil {
 		return err
 	}
 	if err := x.log(); err != nil {
 		return err
+	}
+	if len(lost) > 0 {
+		e.say("%d documents that a restored backup does not know go along (storage lost lists them)", len(lost))
 	}
 	said := fmt.Sprintf("%d blobs of %s copied, %d were there already, and %d parts of the audit log; %d missing or different",
 		x.copied, bytesOf(x.bytes), x.there, x.parts, x.wrong)
@@ -229,6 +230,10 @@ func (x *storageCopier) count(v mailbox.Version, right *int, same bool, fault st
 		return
 	}
 	x.wrong++
+	if v.ID.IsZero() {
+		x.e.say("%s: %s (a restored backup does not know it)", v.Blob, fault)
+		return
+	}
 	x.e.say("%s: %s (version %s of entry %d)", v.Blob, fault, v.ID, v.Entry)
 }
 
@@ -263,56 +268,35 @@ func (x *storageCopier) copy(ctx context.Context, v mailbox.Version) error {
 	return staged.Publish(ctx, about)
 }
 
-// describe gives a blob's description; where its storage could keep none, the
-// catalog knows it.
+// describe gives a blob's description; where its storage could keep none, or it
+// is damaged, the catalog knows it.
 func (x *storageCopier) describe(ctx context.Context, v mailbox.Version) (mailbox.Description, error) {
 	about, err := x.from.Describe(ctx, v.Blob)
-	if err == nil && about.Size == v.Size || err != nil && mailbox.KindOf(err) != mailbox.Unsupported {
+	if k := mailbox.KindOf(err); err == nil && about.Size == v.Size || err != nil && k != mailbox.Unsupported && k != mailbox.Internal {
 		return about, err
 	}
-	path, err := x.paths(ctx, v)
-	return mailbox.Description{Entry: v.Entry, Path: path, SHA256: v.SHA256, Size: v.Size, Person: v.Person, Time: v.Time,
-		Engine: v.Engine, Database: v.Database}, err
+	about = mailbox.Description{Entry: v.Entry, SHA256: v.SHA256, Size: v.Size, Person: v.Person, Time: v.Time, Engine: v.Engine, Database: v.Database}
+	if v.Entry == 0 { // a restore has lost it
+		return about, nil
+	}
+	about.Path, err = x.paths(ctx, v)
+	return about, err
 }
 
 // log copies the audit log that was shipped to the storage, and what the storage
-// knows of its catalog. The detail of a part goes before the part that names it.
+// knows of its catalog.
 func (x *storageCopier) log() error {
-	var names []string
-	if err := x.from.Segments(x.e.ctx, func(name string) error { names = append(names, name); return nil }); err != nil {
-		return err
+	c, err := segment.Copy(x.e.ctx, x.from, x.to)
+	x.parts, x.wrong = c.Parts, x.wrong+len(c.Different)
+	for _, name := range c.Different {
+		x.e.say("%s: another part of the audit log at the target", name)
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		if err := x.part(name); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	text, err := x.from.Standing(x.e.ctx)
 	if err != nil || text == nil {
 		return err
 	}
 	return x.to.SetStanding(x.e.ctx, text)
-}
-
-func (x *storageCopier) part(name string) error {
-	data, err := x.from.Segment(x.e.ctx, name)
-	if err != nil {
-		return err
-	}
-	err = x.to.PutSegment(x.e.ctx, name, data, strings.HasSuffix(name, ".log"))
-	if err != nil && mailbox.KindOf(err) != mailbox.Exists {
-		return err
-	}
-	there, err := x.to.Segment(x.e.ctx, name)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(there, data) {
-		x.wrong++
-		x.e.say("%s: another part of the audit log at the target", name)
-		return nil
-	}
-	x.parts++
-	return nil
 }

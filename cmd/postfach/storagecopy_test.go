@@ -3,10 +3,17 @@
 package main
 
 import (
+	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"postfach/mailbox"
+	"postfach/storage"
 )
 
 // TestStorageCopy: every content comes to the other storage under its key with
@@ -71,4 +78,53 @@ func TestStorageCopy(t *testing.T) {
 	h.refuse(exitRefused, "", "", "storage", "copy", "--to", to)
 	_, out, _ := h.try("", "storage", "copy", "--to", to)
 	contains(t, out, "another content", "missing", "2 missing or different")
+}
+
+// TestStorageCopyAfterRestore: what a restore has lost goes along, since the
+// storage that is left behind has the only copy; a description that is damaged
+// keeps nothing back (I2, L16).
+func TestStorageCopyAfterRestore(t *testing.T) {
+	h := newHouse(t)
+	h.put("anna", "/an_KVBbg/Liste.csv", "eins")
+	lost := h.unnamed(time.Now().Add(-time.Hour), "verloren", sha256.Sum256([]byte("verloren")))
+	bare := h.unnamed(time.Now().Add(-time.Hour), "ohne Beschreibung", [32]byte{})
+	after := h.unnamed(time.Now().Add(time.Hour), "danach", [32]byte{})
+	h.must("", "restore", "--here")
+	named := holding(t, filepath.Join(h.dir, "data/blobs"), "eins")
+	if err := os.Chmod(named, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	damaged := unix.Setxattr(named, "user.postfach", []byte("{no JSON"), 0) == nil
+
+	to := filepath.Join(h.dir, "other")
+	contains(t, h.must("", "storage", "copy", "--to", "dir:"+to), "2 documents that a restored backup does not know", "3 blobs", "0 missing or different")
+	there, err := storage.OpenDir(to, storage.Options{ReserveFree: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	for key, body := range map[mailbox.BlobKey]string{lost: "verloren", bare: "ohne Beschreibung"} {
+		if sum, _, err := there.Verify(t.Context(), key); err != nil || sum != sha256.Sum256([]byte(body)) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	if _, _, err := there.Verify(t.Context(), after); mailbox.KindOf(err) != mailbox.NotFound {
+		t.Errorf("what belongs to no loss came along: %v", err)
+	}
+	if about, err := there.Describe(t.Context(), lost); err != nil || about.Path != "/an_KVBbg/verloren" {
+		t.Errorf("%+v, %v", about, err)
+	}
+	if !damaged {
+		t.Skip("no attributes here")
+	}
+	err = there.Walk(t.Context(), func(b storage.BlobInfo) error {
+		about, err := there.Describe(t.Context(), b.Key)
+		if b.Size == 4 && about.Path != "/an_KVBbg/Liste.csv" {
+			t.Errorf("%+v", about)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
