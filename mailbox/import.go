@@ -74,6 +74,9 @@ func (s *Service) importSpot(r Reader, a *Actor, member string, p Path) (spot, e
 	if err != nil {
 		return spot{}, err
 	}
+	if m.Recovering {
+		return spot{}, E(Conflict, ReasonRecovering)
+	}
 	names := slices.Clone(p.Segments())
 	t := spot{path: p, member: m, actor: a, now: r.Now(), side: AuthoritySide, roles: []Role{Caseworker}}
 	if len(names) > 0 {
