@@ -3,13 +3,17 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"encoding/csv"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"postfach/mailbox"
 	"postfach/scan/scantest"
 )
 
@@ -153,4 +157,54 @@ func TestImportAgain(t *testing.T) {
 		t.Errorf("what was taken over by a caseworker came again: %s", list)
 	}
 	h.must("", "audit", "replay", "--verify")
+}
+
+// forgetful is a real catalog whose next answer to a change gets lost, so that
+// nobody knows for a moment whether it was kept.
+type forgetful struct {
+	catalogStore
+	armed bool
+}
+
+var errAnswerLost = mailbox.Wrap(mailbox.Unavailable, mailbox.ReasonCatalog, errors.New("connection lost"))
+
+func (f *forgetful) Update(ctx context.Context, m mailbox.MemberID, fn func(mailbox.Tx) error) error {
+	err := f.catalogStore.Update(ctx, m, fn)
+	if err == nil && f.armed {
+		return errAnswerLost
+	}
+	return err
+}
+
+func (f *forgetful) Committed(ctx context.Context, v mailbox.VersionID) (bool, error) {
+	if f.armed {
+		f.armed = false
+		return false, errAnswerLost
+	}
+	return f.catalogStore.Committed(ctx, v)
+}
+
+// TestImportOfLostAnswers: a document that was taken over although the answer
+// was lost is not reported as refused (K13).
+func TestImportOfLostAnswers(t *testing.T) {
+	h := newHouse(t)
+	c := cloud{t, filepath.Join(t.TempDir(), "data")}
+	c.put("0815/files/an_KVBbg/Liste.csv", "Inhalt")
+	a := *h.a
+	catalog := &forgetful{catalogStore: a.catalog, armed: true}
+	a.service = mailbox.New(catalog, a.blobs, a.gate, mailboxOptions(a.cfg, quiet))
+	tree, err := os.OpenRoot(c.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	e := &env{ctx: t.Context(), out: bufio.NewWriter(t.Output())}
+	i := &importer{e: e, a: &a, tree: tree, files: tree.FS(), report: &importReport{e: e}}
+	if err := i.mailbox("0815", "0815"); err != nil || i.count.taken != 1 || i.bytes != 6 || i.report.n != 0 {
+		t.Errorf("%+v, %d bytes, %d refused, %v", i.count, i.bytes, i.report.n, err)
+	}
+	if catalog.armed {
+		t.Error("no answer was lost")
+	}
+	contains(t, h.must("", "import", "--from", c.dir), "0 documents", "1 were taken over before")
 }
