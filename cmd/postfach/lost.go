@@ -4,12 +4,12 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	"postfach/cmd/postfach/sheet"
 	"postfach/mailbox"
 	"postfach/storage"
 )
@@ -41,10 +41,7 @@ func (a *app) walkUnnamed(ctx context.Context, since time.Time, fn func(lostBlob
 }
 
 // lostList is a CSV file of them.
-type lostList struct {
-	f *os.File
-	w *csv.Writer
-}
+type lostList struct{ out *sheet.Writer }
 
 // newLostList makes the file; "" makes none.
 func newLostList(path string) (*lostList, error) {
@@ -55,27 +52,30 @@ func newLostList(path string) (*lostList, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lostList{f, csv.NewWriter(f)}
-	l.w.Comma = ';'
-	return l, l.w.Write([]string{"key", "stored", "member", "path", "bytes", "sha256", "entry", "person"})
+	out, err := sheet.New(lasting{f}, "key", "stored", "member", "path", "bytes", "sha256", "entry", "person")
+	return &lostList{out}, err
 }
 
-func (l *lostList) add(b lostBlob) error {
-	if l.f == nil {
-		return nil
+func (l *lostList) add(b lostBlob) {
+	if l.out == nil {
+		return
 	}
 	sum := ""
 	if b.about.SHA256 != [32]byte{} {
 		sum = fmt.Sprintf("%x", b.about.SHA256)
 	}
-	return l.w.Write([]string{b.Key.String(), b.Key.Version.Time().UTC().Format(time.RFC3339), b.Key.Member, plain(b.about.Path),
-		fmt.Sprint(b.Size), sum, number(b.about.Entry), number(b.about.Person)})
+	l.out.Add(b.Key.String(), b.Key.Version.Time().UTC().Format(time.RFC3339), b.Key.Member, plain(b.about.Path),
+		fmt.Sprint(b.Size), sum, number(b.about.Entry), number(b.about.Person))
 }
 
 func (l *lostList) close() error {
-	if l.f == nil {
+	if l.out == nil {
 		return nil
 	}
-	l.w.Flush()
-	return errors.Join(l.w.Error(), l.f.Sync(), l.f.Close())
+	return l.out.Close()
 }
+
+// lasting is a file that is on the disk when it is closed.
+type lasting struct{ *os.File }
+
+func (f lasting) Close() error { return errors.Join(f.Sync(), f.File.Close()) }

@@ -271,7 +271,8 @@ func (a *app) newer(ctx context.Context, report string) (n beyond, err error) {
 		n.blobs++
 		n.bytes += b.Size
 		n.highest = max(n.highest, int64(b.about.Entry), int64(b.about.Person))
-		return list.add(b)
+		list.add(b)
+		return nil
 	})
 	return n, errors.Join(err, list.close())
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"postfach/catalog"
 	"postfach/cmd/postfach/rebuild"
+	"postfach/cmd/postfach/sheet"
 	"postfach/config"
 	"postfach/mailbox"
 	"postfach/segment"
@@ -364,7 +364,7 @@ func (r *rebuilding) tell(report string) error {
 	return nil
 }
 
-// writeRebuildReport names every entry.
+// writeRebuildReport names every entry, and closes the file.
 func writeRebuildReport(f *os.File, r *rebuilding) error {
 	numbers := make(map[mailbox.MemberID]string)
 	for _, m := range r.plan.Members {
@@ -374,9 +374,8 @@ func writeRebuildReport(f *os.File, r *rebuilding) error {
 	for _, v := range r.plan.Versions {
 		versions[v.ID] = v
 	}
-	w := csv.NewWriter(f)
-	w.Comma = ';'
-	if err := w.Write([]string{"member", "fate", "entry", "path", "bytes", "sha256", "time", "person", "key", "reasons"}); err != nil {
+	w, err := sheet.New(lasting{f}, "member", "fate", "entry", "path", "bytes", "sha256", "time", "person", "key", "reasons")
+	if err != nil {
 		return err
 	}
 	for _, x := range r.plan.Entries {
@@ -388,12 +387,9 @@ func writeRebuildReport(f *os.File, r *rebuilding) error {
 		if v, there := versions[x.Version.ID]; there {
 			row[4], row[5], row[8] = fmt.Sprint(v.Size), fmt.Sprintf("%x", v.SHA256), v.Blob.String()
 		}
-		if err := w.Write(row); err != nil {
-			return err
-		}
+		w.Add(row...)
 	}
-	w.Flush()
-	return errors.Join(w.Error(), f.Sync())
+	return w.Close()
 }
 
 type storageConfirm struct {
