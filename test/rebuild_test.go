@@ -33,6 +33,15 @@ func live(t *testing.T, w *world.World) map[string]string {
 	put("bert", box+"/Postausgang/Zurück.pdf", "zurückgerufen")
 	put("bert", box+"/Postausgang/Wieder.pdf", "wieder Entwurf")
 	put("emil", "/dav/an_KVBbg/von Emil.txt", "Emil")
+	tree := t.TempDir()
+	for path, body := range map[string]string{"an_KVBbg/übernommen.txt": "übernommen", "KVBBG-SB-Posteingang/früher.txt": "früher", "Altbescheid.txt": "alt"} {
+		name := filepath.Join(tree, "0815", "files", path)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, name, body)
+	}
+	w.CLI("", "import", "--from", tree)
 	w.Play(t, []world.Exchange{
 		{As: "anna", Method: "MKCOL", Path: "/dav/an_KVBbg/Ordner/", Want: 201},
 		{As: "anna", Method: "COPY", Path: "/dav/an_KVBbg/ersetzt.txt", Header: destination("/dav/an_KVBbg/Ordner/Kopie.txt"), Want: 201},
@@ -51,6 +60,7 @@ func live(t *testing.T, w *world.World) map[string]string {
 		"/an_KVBbg/Prüfliste Müller.csv": "Prüfliste", "/an_KVBbg/ersetzt.txt": "zweite Fassung",
 		"/an_KVBbg/Ordner/Kopie.txt": "zweite Fassung", "/an_KVBbg/Ordner/neu.txt": "umbenannt",
 		"/KVBBG-SB-Posteingang/Liste.csv": "Liste zwei", "/Bescheid.pdf": "Bescheid",
+		"/an_KVBbg/übernommen.txt": "übernommen", "/KVBBG-SB-Posteingang/früher.txt": "früher", "/Altbescheid.txt": "alt",
 	}
 }
 

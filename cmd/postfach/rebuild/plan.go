@@ -141,7 +141,7 @@ func (b *builder) record(r mailbox.Record) {
 		_, name, _ := strings.Cut(r.Detail.Name, " ")
 		b.names[r.Member], b.roots[r.Member] = name, r.Entry
 		return
-	case mailbox.OpCreate, mailbox.OpReplace, mailbox.OpCopy:
+	case mailbox.OpCreate, mailbox.OpReplace, mailbox.OpImport, mailbox.OpCopy:
 		if !r.Version.IsZero() {
 			if _, twice := b.made[r.Version]; !twice {
 				b.order = append(b.order, r.Version)
@@ -260,7 +260,7 @@ func (b *builder) judge(e *Entry, n replay.Node, m *Member) {
 		e.Parent = m.Folders[place]
 	}
 	if first, there := b.made[e.Version.ID]; there {
-		e.Account, e.Person, e.Side, e.Created, e.Modified = first.Account, first.Person, first.Role.Side(), first.Time, first.Time
+		e.Account, e.Person, e.Side, e.Created, e.Modified = first.Account, first.Person, sideOf(first), first.Time, first.Time
 	}
 	if e.Side == mailbox.NoSide {
 		e.Side = mailbox.AuthoritySide
@@ -295,6 +295,18 @@ func (b *builder) judge(e *Entry, n replay.Node, m *Member) {
 	default:
 		e.Fate = InView
 	}
+}
+
+// sideOf is whose work a version of the log is. What was imported has no role:
+// it is the authority's only where a draft or its release would stand.
+func sideOf(r mailbox.Record) mailbox.Side {
+	switch {
+	case r.Operation != mailbox.OpImport:
+		return r.Role.Side()
+	case r.Place == mailbox.ToAuthority || r.Place == mailbox.CaseworkerInbox:
+		return mailbox.MemberSide
+	}
+	return mailbox.AuthoritySide
 }
 
 // nameOf is what the description says that a content was called; its id where

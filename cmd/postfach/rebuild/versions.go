@@ -37,14 +37,25 @@ func (b *builder) versions() {
 	for _, v := range b.p.Versions {
 		known[v.ID] = true
 	}
-	b.p.Entries = slices.DeleteFunc(b.p.Entries, func(e Entry) bool { return !e.Folder && !known[e.Version.ID] })
+	b.p.Entries = slices.DeleteFunc(b.p.Entries, func(e Entry) bool {
+		nothing := !e.Folder && !known[e.Version.ID]
+		if nothing {
+			delete(b.at, e.ID)
+		}
+		return nothing
+	})
+	for i := range b.p.Entries {
+		if e := &b.p.Entries[i]; b.at[e.Replaces] == nil {
+			e.Replaces = 0
+		}
+	}
 }
 
 // version rebuilds one of the log.
 func (b *builder) version(r mailbox.Record, purged bool) Version {
 	e := b.at[r.Entry]
 	v := Version{Taken: b.taken[r.Version], Version: mailbox.Version{ID: r.Version, Entry: r.Entry, Size: r.Detail.Size, SHA256: r.SHA256,
-		Account: r.Account, Person: r.Person, Side: r.Role.Side(), Time: r.Time, Seen: true, Purged: purged}}
+		Account: r.Account, Person: r.Person, Side: sideOf(r), Time: r.Time, Seen: true, Purged: purged}}
 	if v.Side == mailbox.NoSide {
 		v.Side = e.Side
 	}
