@@ -49,6 +49,7 @@ type SQLite struct {
 	jobs    chan *job
 	writer  *writer
 	reserve reserve
+	revived bool
 
 	closing sync.RWMutex // held for reading while a job is handed over
 	closed  bool
@@ -84,6 +85,10 @@ func OpenSQLite(path string, o Options) (*SQLite, error) {
 	return s, nil
 }
 
+// Revived says whether the file was a snapshot when it was opened here, which
+// has begun its new life with that.
+func (s *SQLite) Revived() bool { return s.revived }
+
 func (s *SQLite) open() error {
 	o := s.o
 	w, err := openWriter(s.path, o)
@@ -93,7 +98,7 @@ func (s *SQLite) open() error {
 	if err := migrate(w.conn, o.Log); err != nil {
 		return errors.Join(err, w.conn.Close())
 	}
-	if err := revive(w.conn, o); err != nil {
+	if s.revived, err = revive(w.conn, o); err != nil {
 		return errors.Join(err, w.conn.Close())
 	}
 	s.readers = make(chan *sqlite.Conn, s.o.Readers)

@@ -132,31 +132,31 @@ func (t *tx) raise(w copyWords, n int64) error {
 	return nil
 }
 
-// revive begins a new life of a file that is a snapshot; others stay as they are.
-func revive(c *sqlite.Conn, o Options) error {
-	is := false
+// revive begins a new life of a file that is a snapshot, and says whether it is
+// one; others stay as they are.
+func revive(c *sqlite.Conn, o Options) (is bool, err error) {
 	for _, q := range []struct {
 		sql  string
 		args []any
 	}{{"SELECT 1 FROM pragma_application_id() WHERE application_id = $1", []any{int64(snapshotID)}}, {selectSetting, []any{copied}}} {
 		if err := c.Query(q.sql, func(*sqlite.Row) error { is = true; return nil }, q.args...); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if !is {
-		return nil
+		return false, nil
 	}
 	if _, err := c.Exec("BEGIN IMMEDIATE"); err != nil {
-		return err
+		return false, err
 	}
 	t := &tx{reader: reader{c: lite{c}, ctx: context.Background(), at: moment(o.Now)}}
-	err := errors.Join(t.revive(liteWords(), o.Restored), c.Script(fmt.Sprintf("PRAGMA application_id=%d", applicationID)))
+	err = errors.Join(t.revive(liteWords(), o.Restored), c.Script(fmt.Sprintf("PRAGMA application_id=%d", applicationID)))
 	if err != nil {
 		_, rollback := c.Exec("ROLLBACK")
-		return errors.Join(err, rollback)
+		return false, errors.Join(err, rollback)
 	}
 	_, err = c.Exec("COMMIT")
-	return err
+	return true, err
 }
 
 // GiveUpLost ends the sparing of what a restore has lost; r is recorded with it.

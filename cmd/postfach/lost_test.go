@@ -49,6 +49,16 @@ func TestRestoreBesideDamage(t *testing.T) {
 	}
 	restored.refuse(exitRefused, "not empty", "", "restore", "--from", copied)
 	restored.refuse(exitUsage, "--here takes the catalog", "", "restore", "--here", "--from", copied)
+	// A plain copy of a catalog that was restored once is no snapshot.
+	plainCopy, err := os.ReadFile(filepath.Join(restored.dir, "data", "catalog.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := newSite(t, "")
+	other.refuse(exitRefused, "none that postfach backup has written", "", "restore", "--from", other.file("copy.db", string(plainCopy)))
+	if left, _ := filepath.Glob(filepath.Join(other.dir, "data", "catalog.db*")); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
 	contains(t, restored.must("", "restore", "--here"), "begins a new life", "mails are held")
 
 	// The upload had no mail yet when the backup was made. Whether it was told of

@@ -197,10 +197,10 @@ func (c *restoreCmd) prepare(e *env, cfg config.Config, by mailbox.By, temp, tex
 		return err
 	}
 	err = s.Check(e.ctx)
-	if l, errLife := s.Life(e.ctx); err == nil && errLife == nil && l.Restored.IsZero() {
+	// A plain copy of a catalog that was restored before says so too; it would go
+	// on with the ids and mails of that life.
+	if err == nil && !s.Revived() {
 		err = &wrongOrder{"this is a catalog, but none that postfach backup has written: put it in its place and call postfach restore --here"}
-	} else {
-		err = errors.Join(err, errLife)
 	}
 	return errors.Join(err, s.Close())
 }
