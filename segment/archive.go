@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -23,7 +24,8 @@ type Archive struct {
 	// with a restore, oldest first.
 	Lost []Header
 	// Gaps are the sequences with which the log goes on after segments that are
-	// missing; what happened before them is not known whole.
+	// missing; what happened before them is not known whole. math.MaxInt64 where
+	// its end is missing.
 	Gaps []int64
 	// Faults say what is missing or was changed.
 	Faults []string
@@ -49,6 +51,7 @@ func Open(ctx context.Context, store Store) (*Archive, error) {
 	slices.Sort(names)
 	all := make(map[[32]byte]Header)
 	followed := make(map[[32]byte]bool)
+	var damaged []Header // what their names say
 	for _, n := range names {
 		log, err := store.Segment(ctx, n)
 		if err != nil {
@@ -60,12 +63,15 @@ func Open(ctx context.Context, store Store) (*Archive, error) {
 		}
 		if err != nil {
 			a.fault("%s: %v", n, err)
+			life, number, _ := parseName(n)
+			damaged = append(damaged, Header{Life: life, Number: number})
 			continue
 		}
 		all[sha256.Sum256(log)] = h
 		followed[h.Previous] = true
 	}
 	a.hang(all, followed)
+	a.end(all, damaged)
 	return a, nil
 }
 
@@ -113,6 +119,29 @@ func (a *Archive) hang(all map[[32]byte]Header, followed map[[32]byte]bool) {
 		}
 	}
 	slices.SortFunc(a.Lost, func(x, y Header) int { return x.Made.Compare(y.Made) })
+}
+
+// end notes where nothing says what the log ended with, since a segment cannot
+// be read that went on after all others. One of another life that is known ended
+// with it; one of a life that has no other may be the newest, unless it is the
+// one that misses before a segment of the log.
+func (a *Archive) end(all map[[32]byte]Header, damaged []Header) {
+	if len(a.Chain) == 0 {
+		return
+	}
+	last := a.Chain[len(a.Chain)-1]
+	lives := make(map[string]bool)
+	for _, h := range all {
+		lives[h.Life] = true
+	}
+	for _, d := range damaged {
+		misses := func(h Header) bool { _, there := all[h.Previous]; return !there && h.Number == d.Number+1 }
+		if d.Life == last.Life && d.Number > last.Number || !lives[d.Life] && !slices.ContainsFunc(a.Chain, misses) {
+			a.fault("%s may be the end of the log: what happened after %s is not known", name(d.Life, d.Number), name(last.Life, last.Number))
+			a.Gaps = append(a.Gaps, math.MaxInt64)
+			return
+		}
+	}
 }
 
 // before finds the latest unused segment below a number.

@@ -7,8 +7,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -266,23 +268,7 @@ func TestRestoredBackup(t *testing.T) {
 	a := open(t)
 	a.write(t, 5)
 	a.ship(t)
-	backup := filepath.Join(t.TempDir(), "backup.db")
-	file, err := os.Create(backup)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.Snapshot(t.Context(), file); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
-	a.write(t, 4)
-	a.ship(t)
-	b := openIn(t, backup, a.dir)
-	if b.life == a.life {
-		t.Fatal("a restored backup lives the same life")
-	}
+	b := a.restored(t, 4)
 	b.write(t, 2)
 	b.ship(t)
 	got, err := segment.Open(t.Context(), b.store)
@@ -295,6 +281,76 @@ func TestRestoredBackup(t *testing.T) {
 	}
 	if lost != 4 {
 		t.Errorf("%d records of the lost end, want 4", lost)
+	}
+}
+
+// restored begins a second life with a backup that does not know the last n
+// records, which were shipped.
+func (a *archive) restored(t *testing.T, n int) *archive {
+	t.Helper()
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	file, err := os.Create(backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Snapshot(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a.write(t, n)
+	a.ship(t)
+	b := openIn(t, backup, a.dir)
+	if b.life == a.life {
+		t.Fatal("a restored backup lives the same life")
+	}
+	return b
+}
+
+// TestEndOfLives: a damaged newest segment leaves the end of the log unknown, one
+// of a life that a restore ended does not.
+func TestEndOfLives(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		do     func(a, b *archive)
+		chain  string // a and b for the lives
+		before bool   // a gap inside
+		end    bool   // the end is not known
+	}{
+		{"whole", func(*archive, *archive) {}, "a1 a2 b3 b4 b5", false, false},
+		{"newest damaged", func(_, b *archive) { b.edit(5, "log", `"person":3`, `"person":x`) }, "a1 a2 b3 b4", false, true},
+		{"all of the newest life damaged", func(_, b *archive) {
+			for n := 3; n <= 5; n++ {
+				b.edit(n, "log", `"person":3`, `"person":x`)
+			}
+		}, "a1 a2 a3 a4 a5 a6", false, true},
+		{"end of a lost life damaged", func(a, _ *archive) { a.edit(6, "log", `"person":3`, `"person":x`) }, "a1 a2 b3 b4 b5", false, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := open(t)
+			a.write(t, 14) // two segments
+			a.ship(t)
+			b := a.restored(t, 28)
+			b.write(t, 20) // three, with the record of the restore
+			b.ship(t)
+			tc.do(a, b)
+			got, err := segment.Open(t.Context(), b.store)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var chain []string
+			for _, h := range got.Chain {
+				chain = append(chain, map[string]string{a.life: "a", b.life: "b"}[h.Life]+fmt.Sprint(h.Number))
+			}
+			if said := strings.Join(chain, " "); said != tc.chain {
+				t.Errorf("the log is %s, want %s", said, tc.chain)
+			}
+			before := slices.ContainsFunc(got.Gaps, func(n int64) bool { return n < math.MaxInt64 })
+			if before != tc.before || slices.Contains(got.Gaps, math.MaxInt64) != tc.end {
+				t.Errorf("gaps before %d", got.Gaps)
+			}
+		})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -325,8 +326,14 @@ func TestRebuildDoubts(t *testing.T) {
 		t.Fatal(err)
 	}
 	dropCatalog(t, w)
+	note := w.Data + "/blobs/.catalog" // as if much more of the log were missing
+	text := regexp.MustCompile(`"records":\d+`).ReplaceAllString(readFile(t, note), `"records":999999`)
+	must(t, os.Remove(note))
+	writeFile(t, note, text)
 	file := w.Dir + "/report.csv"
-	w.CLI("", "storage", "rebuild", "--report", file)
+	if said := w.CLI("", "storage", "rebuild", "--report", file); !strings.Contains(said, "the catalog had 999999") {
+		t.Errorf("rebuild says\n%s", said)
+	}
 	fates := report(t, file)
 	for path, fate := range map[string]string{
 		"0815/an_KVBbg/heil.txt": "in view: ", "0815/an_KVBbg/verloren.txt": "doubtful: its bytes are not in the storage",

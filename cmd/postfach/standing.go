@@ -24,6 +24,13 @@ type standing struct {
 // may go unnoticed.
 const standingEvery = time.Minute
 
+func parseStanding(text []byte) (s standing, err error) {
+	if err = json.Unmarshal(text, &s); err == nil && s.Format != 1 {
+		err = fmt.Errorf("standing of format %d", s.Format)
+	}
+	return s, err
+}
+
 // checkStanding refuses a catalog that the storage knows a later state of. An
 // error of kind Unavailable says that it could not be found out.
 func (a *app) checkStanding(ctx context.Context) error {
@@ -33,8 +40,8 @@ func (a *app) checkStanding(ctx context.Context) error {
 	if err != nil || text == nil {
 		return err
 	}
-	var before standing
-	if err := json.Unmarshal(text, &before); err != nil || before.Format != 1 {
+	before, err := parseStanding(text)
+	if err != nil {
 		return &wrongOrder{fmt.Sprintf("the storage %s says of its catalog what this program cannot read; a newer one wrote it", a.cfg.Storage.Path)}
 	}
 	now, err := a.catalog.Standing(ctx)

@@ -98,6 +98,7 @@ type rebuilding struct {
 	archive *segment.Archive
 	plan    *rebuild.Plan
 	found   rebuild.Found
+	ahead   string // what the storage says of a log that it does not have; "" for nothing
 }
 
 // read looks at everything in the storage.
@@ -108,6 +109,9 @@ func (r *rebuilding) read() (err error) {
 	}
 	r.found.Folders = mailboxOptions(r.cfg, nil).Folders
 	r.found.IDs = time.Now().UnixMilli()
+	if r.ahead, err = r.beyondLog(); err != nil {
+		return err
+	}
 	err = r.archive.Records(ctx, r.archive.Chain, func(s segment.Record) error {
 		if !s.Intact() {
 			r.archive.Faults = append(r.archive.Faults, fmt.Sprintf("record %d has a detail that it was not written with", s.Sequence))
@@ -126,6 +130,28 @@ func (r *rebuilding) read() (err error) {
 	}
 	r.plan = rebuild.Make(r.found)
 	return nil
+}
+
+// beyondLog compares the end of the log with how far the storage knows that the
+// catalog had come: segments that are missing at the end leave no other trace.
+func (r *rebuilding) beyondLog() (string, error) {
+	text, err := r.blobs.Standing(r.e.ctx)
+	if err != nil || text == nil {
+		return "", err
+	}
+	was, err := parseStanding(text)
+	if err != nil {
+		return "what the storage says of the last catalog cannot be read: how far its log went is not known", nil
+	}
+	last := int64(0)
+	if n := len(r.archive.Chain); n > 0 {
+		last = r.archive.Chain[n-1].Last
+	}
+	if was.Records <= last {
+		return "", nil
+	}
+	return fmt.Sprintf("the log in the storage ends with record %d, the catalog had %d on %s: what happened between is not known",
+		last, was.Records, moment(was.Time, r.cfg.Authority.Timezone)), nil
 }
 
 // blob looks at one content.
@@ -355,6 +381,9 @@ func (r *rebuilding) tell(report string) error {
 		e.say("there is no audit log in the storage: nothing is certain, and everything is out of view")
 	} else {
 		e.say("the audit log ends at %s: what was removed, recalled or released after that is not known", moment(r.plan.LogEnds, r.cfg.Authority.Timezone))
+	}
+	if r.ahead != "" {
+		e.say("%s", r.ahead)
 	}
 	if n := len(r.archive.Lost); n > 0 {
 		e.say("%d segments belong to lives that a restore ended: audit export --lost", n)

@@ -3,6 +3,7 @@
 package rebuild
 
 import (
+	"math"
 	"testing"
 
 	"postfach/mailbox"
@@ -45,6 +46,15 @@ func TestReplacesNothing(t *testing.T) {
 		mailbox.Record{Operation: mailbox.OpRename, Member: 1, Entry: 20, Detail: mailbox.Detail{Path: "/KVBBG-SB-Posteingang/alt.txt",
 			Target: "/KVBBG-SB-Posteingang/neu.txt", Replaced: 21}}))
 	if len(p.Entries) != 1 || p.Entries[0].ID != 20 || p.Entries[0].Replaces != 0 {
+		t.Errorf("%+v", p.Entries)
+	}
+}
+
+// TestDoubtfulEnd: where the end of the log is not known nothing is certain.
+func TestDoubtfulEnd(t *testing.T) {
+	f := found()
+	f.Gap = math.MaxInt64
+	if p := Make(f); len(p.Entries) != 1 || p.Entries[0].Fate != Doubtful {
 		t.Errorf("%+v", p.Entries)
 	}
 }
