@@ -20,7 +20,7 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 	rebuildDetail = "INSERT INTO audit_detail (sequence, salt, detail) VALUES ($1, $2, $3)"
 	rebuildMember = `INSERT INTO members (id, number, name, policy, closed_on, quota, root, to_authority, caseworker_inbox, outbox, change, recovering)
-		VALUES ($1, $2, $3, '', 0, 0, $4, $5, $6, $7, $8, 1)`
+		VALUES ($1, $2, $3, '', $4, 0, $5, $6, $7, $8, $9, 1)`
 	rebuildEntry = `INSERT INTO entries (id, member, parent, place, folder, name, name_key, side, account, person, created,
 			modified, removed, taken_by, taken_at, drop_account, replaces, change_authority, change_member)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, $16, $17, $17)`
@@ -80,7 +80,7 @@ func (b *Rebuilding) changeOf() int64 { return b.t.at.Unix() }
 // Member stores a mailbox with its fixed folders, which waits for confirmation.
 func (b *Rebuilding) Member(m mailbox.Member, names mailbox.FolderNames) error {
 	f := m.Folders
-	err := b.t.later(rebuildMember, int64(m.ID), m.Number, m.Name, int64(f[mailbox.Root]), int64(f[mailbox.ToAuthority]),
+	err := b.t.later(rebuildMember, int64(m.ID), m.Number, m.Name, m.ClosedOn, int64(f[mailbox.Root]), int64(f[mailbox.ToAuthority]),
 		int64(f[mailbox.CaseworkerInbox]), int64(f[mailbox.Outbox]), b.changeOf())
 	for _, p := range mailbox.Places {
 		if err != nil {

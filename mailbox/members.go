@@ -240,7 +240,21 @@ func noCircle(r Reader, m Member) error {
 func describe(m Member) string {
 	closed := "open"
 	if !m.ClosedOn.IsZero() {
-		closed = "closed on " + m.ClosedOn.Format(time.DateOnly)
+		closed = closedOn + m.ClosedOn.UTC().Format(time.RFC3339Nano)
 	}
 	return fmt.Sprintf("name %q, release %q, quota %d, parent %d, successor %d, %s", m.Name, m.Policy, m.Quota, m.Parent, m.Successor, closed)
+}
+
+const closedOn = "closed on "
+
+// ClosedOn reads from a record of OpMemberClose when the member closes, zero for
+// open again; ok is false when its detail does not say it.
+func ClosedOn(r Record) (t time.Time, ok bool) {
+	last := r.Detail.Text[strings.LastIndex(r.Detail.Text, ", ")+1:] // describe's last word on the member as it is now
+	if last == " open" {
+		return t, true
+	}
+	text, ok := strings.CutPrefix(last, " "+closedOn)
+	t, err := time.Parse(time.RFC3339Nano, text)
+	return t, ok && err == nil
 }

@@ -34,6 +34,7 @@ func live(t *testing.T, w *world.World) map[string]string {
 	put("bert", box+"/Postausgang/Zurück.pdf", "zurückgerufen")
 	put("bert", box+"/Postausgang/Wieder.pdf", "wieder Entwurf")
 	put("emil", "/dav/an_KVBbg/von Emil.txt", "Emil")
+	w.CLI("", "member", "close", "0816", "--on", "31.12.2099")
 	tree := t.TempDir()
 	for path, body := range map[string]string{"an_KVBbg/übernommen.txt": "übernommen", "KVBBG-SB-Posteingang/früher.txt": "früher", "Altbescheid.txt": "alt"} {
 		name := filepath.Join(tree, "0815", "files", path)
@@ -163,6 +164,9 @@ func rebuiltWith(t *testing.T, w *world.World, lose func(*world.World)) {
 	said := w.CLI("", "storage", "rebuild", "--report", file, "--verify", "--order", "Notfall 7")
 	if !strings.Contains(said, "2 mailboxes") || !strings.Contains(said, "2 drafts and 0 doubtful") || strings.Contains(said, "audit log: ") {
 		t.Errorf("rebuild says\n%s", said)
+	}
+	if row := w.CLI("", "member", "show", "0816", "--json"); !strings.Contains(row, `"closed_on":"2099-12-31"`) {
+		t.Errorf("the member that closes: %s", row)
 	}
 	fates := report(t, file)
 	for path, fate := range map[string]string{"0815/Postausgang/Entwurf.pdf": "draft: ", "0815/Postausgang/Wieder.pdf": "draft: ",

@@ -385,6 +385,11 @@ func (r *rebuilding) tell(report string) error {
 	if r.ahead != "" {
 		e.say("%s", r.ahead)
 	}
+	for _, m := range r.plan.Members {
+		if m.Unclear {
+			e.say("member %s: the log does not say any more when it closes; it is open until member close %s --on DATE", m.Number, m.Number)
+		}
+	}
 	if n := len(r.archive.Lost); n > 0 {
 		e.say("%d segments belong to lives that a restore ended: audit export --lost", n)
 	}

@@ -66,7 +66,8 @@ type Version struct {
 // Member is a mailbox as it is rebuilt.
 type Member struct {
 	mailbox.Member
-	New bool // the log does not know it
+	New     bool // the log does not know it
+	Unclear bool // it was closed or opened again, but when it closes is not known any more
 }
 
 // Plan is what is to be stored.
@@ -83,7 +84,7 @@ func Make(f Found) *Plan {
 	b := &builder{f: f, p: &Plan{}, log: replay.NewLog(),
 		last: make(map[mailbox.EntryID]mailbox.Record), replaces: make(map[mailbox.EntryID]mailbox.EntryID), made: make(map[mailbox.VersionID]mailbox.Record), taken: make(map[mailbox.VersionID]bool),
 		released: make(map[mailbox.VersionID]bool), takenBy: make(map[mailbox.EntryID]mailbox.Record),
-		names: make(map[mailbox.MemberID]string), roots: make(map[mailbox.MemberID]mailbox.EntryID), blobs: make(map[mailbox.VersionID]Blob),
+		names: make(map[mailbox.MemberID]string), closes: make(map[mailbox.MemberID]mailbox.Record), roots: make(map[mailbox.MemberID]mailbox.EntryID), blobs: make(map[mailbox.VersionID]Blob),
 		byNumber: make(map[string]*Member), byID: make(map[mailbox.MemberID]*Member), at: make(map[mailbox.EntryID]*Entry),
 		next: f.IDs}
 	for _, r := range f.Records {
@@ -111,6 +112,7 @@ type builder struct {
 	released map[mailbox.VersionID]bool
 	takenBy  map[mailbox.EntryID]mailbox.Record
 	names    map[mailbox.MemberID]string
+	closes   map[mailbox.MemberID]mailbox.Record
 	roots    map[mailbox.MemberID]mailbox.EntryID
 	blobs    map[mailbox.VersionID]Blob
 	byNumber map[string]*Member
@@ -140,6 +142,9 @@ func (b *builder) record(r mailbox.Record) {
 	case mailbox.OpMemberAdd:
 		_, name, _ := strings.Cut(r.Detail.Name, " ")
 		b.names[r.Member], b.roots[r.Member] = name, r.Entry
+		return
+	case mailbox.OpMemberClose:
+		b.closes[r.Member] = r
 		return
 	case mailbox.OpCreate, mailbox.OpReplace, mailbox.OpImport, mailbox.OpCopy:
 		if !r.Version.IsZero() {
@@ -184,6 +189,10 @@ func (b *builder) members() {
 		seen[number] = true
 		m := Member{Member: mailbox.Member{ID: id, Number: number, Name: b.names[id]}}
 		m.Folders[mailbox.Root] = b.roots[id]
+		if r, there := b.closes[id]; there {
+			on, ok := mailbox.ClosedOn(r)
+			m.ClosedOn, m.Unclear = on, !ok
+		}
 		add(m)
 	}
 	for _, x := range b.f.Blobs {

@@ -58,3 +58,25 @@ func TestDoubtfulEnd(t *testing.T) {
 		t.Errorf("%+v", p.Entries)
 	}
 }
+
+// TestClosing: a member closes when the log says so; where that was erased it is
+// named.
+func TestClosing(t *testing.T) {
+	set := func(text string) mailbox.Record {
+		return mailbox.Record{Operation: mailbox.OpMemberClose, Member: 1, Detail: mailbox.Detail{Text: text}}
+	}
+	closed := set(`name "Amt, open", open -> name "Amt, open", successor 0, closed on 2026-12-30T23:00:00Z`)
+	for _, tc := range []struct {
+		records []mailbox.Record
+		on      string
+		unclear bool
+	}{
+		{nil, "0001-01-01 00:00:00", false}, {[]mailbox.Record{closed}, "2026-12-30 23:00:00", false},
+		{[]mailbox.Record{closed, set("x, open")}, "0001-01-01 00:00:00", false}, {[]mailbox.Record{closed, set("")}, "0001-01-01 00:00:00", true},
+	} {
+		m := Make(found(tc.records...)).Members[0]
+		if on := m.ClosedOn.UTC().Format("2006-01-02 15:04:05"); on != tc.on || m.Unclear != tc.unclear {
+			t.Errorf("closes on %s, unclear %t; want %s, %t", on, m.Unclear, tc.on, tc.unclear)
+		}
+	}
+}
