@@ -98,7 +98,7 @@ func (a *Archive) hang(all map[[32]byte]Header, followed map[[32]byte]bool) {
 			a.fault("the segment before %s is missing or was changed", name(after.Life, next))
 			a.Gaps = append(a.Gaps, after.First)
 			// What lies before it still tells most of the story.
-			at, ok = before(all, used, next)
+			at, ok = before(all, used, after)
 			if !ok {
 				break
 			}
@@ -144,11 +144,21 @@ func (a *Archive) end(all map[[32]byte]Header, damaged []Header) {
 	}
 }
 
-// before finds the latest unused segment below a number.
-func before(all map[[32]byte]Header, used map[[32]byte]bool, number int64) (at [32]byte, ok bool) {
+// before finds the segment to go on with where the one before after is missing:
+// the latest of the same life; where there is none, the latest of another that
+// can stand before the missing one.
+func before(all map[[32]byte]Header, used map[[32]byte]bool, after Header) (at [32]byte, ok bool) {
 	var best Header
 	for sum, h := range all {
-		if !used[sum] && h.Number < number && (!ok || h.Number > best.Number || h.Number == best.Number && h.Made.After(best.Made)) {
+		same := h.Life == after.Life
+		if used[sum] || h.Number >= after.Number || !same && h.Number == after.Number-1 {
+			continue
+		}
+		better := h.Number > best.Number || h.Number == best.Number && h.Made.After(best.Made)
+		if sameBest := best.Life == after.Life; same != sameBest {
+			better = same
+		}
+		if !ok || better {
 			at, best, ok = sum, h, true
 		}
 	}

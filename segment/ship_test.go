@@ -308,9 +308,9 @@ func (a *archive) restored(t *testing.T, n int) *archive {
 	return b
 }
 
-// TestEndOfLives: a damaged newest segment leaves the end of the log unknown, one
-// of a life that a restore ended does not.
-func TestEndOfLives(t *testing.T) {
+// TestGapOfLives: a segment that is missing is not bridged by one of a life that
+// a restore ended, and a damaged one there leaves the end of the log certain.
+func TestGapOfLives(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		do     func(a, b *archive)
@@ -319,6 +319,8 @@ func TestEndOfLives(t *testing.T) {
 		end    bool   // the end is not known
 	}{
 		{"whole", func(*archive, *archive) {}, "a1 a2 b3 b4 b5", false, false},
+		{"missing inside a life", func(_, b *archive) { os.Remove(b.file(4, "log")) }, "a1 a2 b3 b5", true, false},
+		{"missing at its start", func(_, b *archive) { os.Remove(b.file(3, "log")) }, "a1 a2 b4 b5", true, false},
 		{"newest damaged", func(_, b *archive) { b.edit(5, "log", `"person":3`, `"person":x`) }, "a1 a2 b3 b4", false, true},
 		{"all of the newest life damaged", func(_, b *archive) {
 			for n := 3; n <= 5; n++ {
