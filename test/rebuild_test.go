@@ -165,7 +165,7 @@ func rebuiltWith(t *testing.T, w *world.World, lose func(*world.World)) {
 	if !strings.Contains(said, "2 mailboxes") || !strings.Contains(said, "2 drafts and 0 doubtful") || strings.Contains(said, "audit log: ") {
 		t.Errorf("rebuild says\n%s", said)
 	}
-	if row := w.CLI("", "member", "show", "0816", "--json"); !strings.Contains(row, `"closed_on":"2099-12-31"`) {
+	if row := w.CLI("", "member", "show", "0816", "--json"); !strings.Contains(row, `"closed_on": "2099-12-31"`) {
 		t.Errorf("the member that closes: %s", row)
 	}
 	fates := report(t, file)
