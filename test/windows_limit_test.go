@@ -29,9 +29,10 @@ func TestWindowsLimit(t *testing.T) {
 		t.Errorf("a hint without a reason:\n%s", plain.Body)
 	}
 	w.Put(t, "anna", f+"leer.zip", "")
-	w.Put(t, "anna", f+"exakt.zip", random(t, 50_000_000))
+	// No random bytes: by chance they hold what a scanner takes for an archive beyond its limits.
+	w.Put(t, "anna", f+"exakt.zip", strings.Repeat("x", 50_000_000))
 	w.Do(t, world.Exchange{As: "anna", Method: "GET", Path: f, Header: page, Want: 200, Contains: `<p class="note" id="void">`})
-	w.Put(t, "anna", f+"gross.zip", random(t, 50_000_001))
+	w.Put(t, "anna", f+"gross.zip", strings.Repeat("y", 50_000_001))
 	listing := string(w.Do(t, world.Exchange{As: "anna", Method: "GET", Path: f, Header: page, Want: 200}).Body)
 	for hint, times := range map[string]int{`<a href="#large">`: 1, `<a href="#void">`: 1, `<a href="/hilfe#grosse-dateien">`: 2, `id="large"`: 1} {
 		if n := strings.Count(listing, hint); n != times {
