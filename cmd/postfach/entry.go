@@ -203,11 +203,7 @@ type entryRestore struct {
 }
 
 func (c *entryRestore) Run(e *env) error {
-	by, err := c.by(e)
-	if err != nil {
-		return err
-	}
-	a, err := e.open()
+	a, by, err := c.open(e)
 	if err != nil {
 		return err
 	}

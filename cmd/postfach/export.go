@@ -32,11 +32,7 @@ func (c *exportCmd) Run(e *env) error {
 	if c.All == (len(c.Member) > 0) {
 		return misuse("give either --member or --all")
 	}
-	by, err := c.by(e)
-	if err != nil {
-		return err
-	}
-	a, err := e.open()
+	a, by, err := c.open(e)
 	if err != nil {
 		return err
 	}

@@ -33,11 +33,7 @@ type memberAdd struct {
 }
 
 func (c *memberAdd) Run(e *env) error {
-	by, err := c.by(e)
-	if err != nil {
-		return err
-	}
-	a, err := e.open()
+	a, by, err := c.open(e)
 	if err != nil {
 		return err
 	}

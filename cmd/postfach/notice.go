@@ -86,11 +86,7 @@ type noticeRetry struct {
 }
 
 func (c *noticeRetry) Run(e *env) error {
-	by, err := c.by(e)
-	if err != nil {
-		return err
-	}
-	a, err := e.open()
+	a, by, err := c.open(e)
 	if err != nil {
 		return err
 	}

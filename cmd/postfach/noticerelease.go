@@ -19,11 +19,7 @@ func (noticeRelease) Help() string {
 }
 
 func (c *noticeRelease) Run(e *env) error {
-	by, err := c.by(e)
-	if err != nil {
-		return err
-	}
-	a, err := e.open()
+	a, by, err := c.open(e)
 	if err != nil {
 		return err
 	}

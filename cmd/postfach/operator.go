@@ -31,6 +31,16 @@ func (o ordered) by(e *env) (mailbox.By, error) {
 	return mailbox.By{System: systemUser(e.getenv), Order: o.Order}, nil
 }
 
+// open is env.open for who gives the order.
+func (o ordered) open(e *env) (*app, mailbox.By, error) {
+	by, err := o.by(e)
+	if err != nil {
+		return nil, by, err
+	}
+	a, err := e.open()
+	return a, by, err
+}
+
 func (o ordered) authBy(e *env) (auth.By, error) {
 	by, err := o.by(e)
 	return auth.By{System: by.System, Order: by.Order, Via: mailbox.Via{Door: "cli"}}, err

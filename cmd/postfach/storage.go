@@ -78,11 +78,7 @@ type storageCollect struct {
 const opCollectLost mailbox.Operation = "storage-collect-lost"
 
 func (c *storageCollect) Run(e *env) error {
-	by, err := c.by(e)
-	if err != nil {
-		return err
-	}
-	a, err := e.open()
+	a, by, err := c.open(e)
 	if err != nil {
 		return err
 	}

@@ -35,11 +35,7 @@ const opStorageCopy mailbox.Operation = "storage-copy"
 const storageCopies = 4
 
 func (c *storageCopy) Run(e *env) error {
-	by, err := c.by(e)
-	if err != nil {
-		return err
-	}
-	a, err := e.open()
+	a, by, err := c.open(e)
 	if err != nil {
 		return err
 	}

@@ -437,11 +437,7 @@ func (storageConfirm) Help() string {
 }
 
 func (c *storageConfirm) Run(e *env) error {
-	by, err := c.by(e)
-	if err != nil {
-		return err
-	}
-	a, err := e.open()
+	a, by, err := c.open(e)
 	if err != nil {
 		return err
 	}
