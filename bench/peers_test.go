@@ -6,7 +6,6 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"postfach/scan/scantest"
 )
 
 // target is a server that takes part.
@@ -33,16 +34,6 @@ const (
 	benchUser     = "bench"
 	benchPassword = "bench-Kennwort-1234"
 )
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // start runs a peer until the benchmark ends.
 func start(t testing.TB, name, url string, cmd *exec.Cmd) *target {
@@ -92,7 +83,7 @@ func apache(t testing.TB) *target {
 	files := filepath.Join(dir, "dav")
 	sum := sha1.Sum([]byte(benchPassword))
 	write(t, filepath.Join(dir, "users"), benchUser+":{SHA}"+base64.StdEncoding.EncodeToString(sum[:])+"\n")
-	listen := freePort(t)
+	listen := scantest.FreePort(t)
 	var conf strings.Builder
 	for _, m := range []string{"mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic", "dav", "dav_fs", "mime"} {
 		fmt.Fprintf(&conf, "LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so\n", m, m)
@@ -145,7 +136,7 @@ func own(t testing.TB, dirs ...string) {
 
 func rclone(t testing.TB) *target {
 	t.Helper()
-	dir, listen := t.TempDir(), freePort(t)
+	dir, listen := t.TempDir(), scantest.FreePort(t)
 	return start(t, "rclone", "http://"+listen+"/", exec.Command("rclone", "--config", "/dev/null", "serve", "webdav", dir,
 		"--addr", listen, "--user", benchUser, "--pass", benchPassword))
 }

@@ -178,7 +178,9 @@ func (d *delivery) discard(ctx context.Context, refusal *Error) error {
 	defer cancel()
 	s := d.s
 	if d.arrival != nil {
-		if err := s.recordRefused(ctx, d, refusal); err != nil {
+		// Who ordered the import reads it in its report; no mail tells it too.
+		err := s.catalog.Update(ctx, d.member, func(tx Tx) error { return tx.Audit(d.refused(tx, refusal)) })
+		if err != nil {
 			return err
 		}
 		return refusal
@@ -188,7 +190,7 @@ func (d *delivery) discard(ctx context.Context, refusal *Error) error {
 		if k := KindOf(err); err != nil && (k == Internal || k == Unavailable) {
 			return err
 		}
-		rec := s.record(&d.actor, OpRefusedFile, resultOf(refusal))
+		rec := d.refused(tx, refusal)
 		if err == nil {
 			if pl.old != nil {
 				rec.Entry = pl.old.ID
@@ -198,9 +200,6 @@ func (d *delivery) discard(ctx context.Context, refusal *Error) error {
 				return err
 			}
 		}
-		rec.Time, rec.Member = tx.Now(), d.member
-		copy(rec.SHA256[:], d.got.digests.sum("sha-256"))
-		rec.Detail.Path, rec.Detail.Size, rec.Detail.Text = d.inside, d.got.size, d.verdict.Signature
 		if err := tx.Audit(rec); err != nil {
 			return err
 		}
@@ -214,6 +213,15 @@ func (d *delivery) discard(ctx context.Context, refusal *Error) error {
 		return err
 	}
 	return refusal
+}
+
+// refused is the record of a content that the scanner refused.
+func (d *delivery) refused(tx Tx, refusal *Error) Record {
+	rec := d.s.record(&d.actor, OpRefusedFile, resultOf(refusal))
+	rec.Time, rec.Member = tx.Now(), d.member
+	copy(rec.SHA256[:], d.got.digests.sum("sha-256"))
+	rec.Detail.Path, rec.Detail.Size, rec.Detail.Text = d.inside, d.got.size, d.verdict.Signature
+	return rec
 }
 
 func (d *delivery) description() Description {

@@ -176,28 +176,11 @@ func (d *delivery) takeIn(tx Tx) (Receipt, error) {
 		return Receipt{}, err
 	}
 	v := d.version(tx, &pl)
-	v.Blob = d.key
-	authors, err := s.authors(tx, &pl, v, nil)
-	if err != nil {
-		return Receipt{}, err
-	}
-	e, err := s.store(tx, &pl, v, authors, d.modified(tx))
+	e, err := d.keep(tx, &pl, v)
 	if err != nil {
 		return Receipt{}, err
 	}
 	rec := s.record(&d.actor, OpImport, ok).about(tx, &pl.spot, "", &e, pl.inside())
 	rec.Detail.Text = d.arrival.Origin
 	return d.receipt(&pl, e), tx.Audit(rec)
-}
-
-// recordRefused records an arrival that the scanner refused. Who ordered the
-// import reads it in its report; no mail tells it too.
-func (s *Service) recordRefused(ctx context.Context, d *delivery, refusal *Error) error {
-	return s.catalog.Update(ctx, d.member, func(tx Tx) error {
-		rec := s.record(&d.actor, OpRefusedFile, resultOf(refusal))
-		rec.Time, rec.Member = tx.Now(), d.member
-		copy(rec.SHA256[:], d.got.digests.sum("sha-256"))
-		rec.Detail.Path, rec.Detail.Size, rec.Detail.Text = d.inside, d.got.size, d.verdict.Signature
-		return tx.Audit(rec)
-	})
 }

@@ -145,9 +145,9 @@ type MemberChange struct {
 	ClosedOn  *time.Time // zero reopens
 }
 
-// SetMember changes a member's particulars; a new name shows in every listing
-// of the mailbox, so its change number goes up.
-func (s *Service) SetMember(ctx context.Context, by By, number string, ch MemberChange) error {
+// updateMember runs fn in a transaction on the mailbox of the member with this
+// number. Kind NotFound when there is none.
+func (s *Service) updateMember(ctx context.Context, number string, fn func(Tx, Member) error) error {
 	var id MemberID
 	err := s.catalog.View(ctx, func(r Reader) error {
 		m, err := r.MemberByNumber(number)
@@ -162,6 +162,14 @@ func (s *Service) SetMember(ctx context.Context, by By, number string, ch Member
 		if err != nil {
 			return err
 		}
+		return fn(tx, m)
+	})
+}
+
+// SetMember changes a member's particulars; a new name shows in every listing
+// of the mailbox, so its change number goes up.
+func (s *Service) SetMember(ctx context.Context, by By, number string, ch MemberChange) error {
+	return s.updateMember(ctx, number, func(tx Tx, m Member) error {
 		before := m
 		if err := ch.apply(tx, &m); err != nil {
 			return err

@@ -109,12 +109,7 @@ func (d *delivery) put(tx Tx) (Receipt, error) {
 	if d.also == nil && !pl.returned && repeats(pl.old, &v) {
 		return d.repeat(tx, &pl)
 	}
-	v.Blob = d.key
-	authors, err := s.authors(tx, &pl, v, nil)
-	if err != nil {
-		return Receipt{}, err
-	}
-	e, err := s.store(tx, &pl, v, authors, d.modified(tx))
+	e, err := d.keep(tx, &pl, v)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -132,6 +127,16 @@ func (d *delivery) put(tx Tx) (Receipt, error) {
 		}
 	}
 	return d.receipt(&pl, e), nil
+}
+
+// keep stores v, whose bytes are those that were published.
+func (d *delivery) keep(tx Tx, pl *putPlan, v Version) (Entry, error) {
+	v.Blob = d.key
+	authors, err := d.s.authors(tx, pl, v, nil)
+	if err != nil {
+		return Entry{}, err
+	}
+	return d.s.store(tx, pl, v, authors, d.modified(tx))
 }
 
 // repeats says whether v has the bytes of the current version, by the same

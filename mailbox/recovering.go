@@ -29,20 +29,7 @@ const OpConfirm Operation = "mailbox-confirm"
 // Confirm opens a rebuilt mailbox to those who have grants. Kind NotFound when
 // there is no such member, Conflict when its mailbox is open.
 func (s *Service) Confirm(ctx context.Context, by By, number string) error {
-	var id MemberID
-	err := s.catalog.View(ctx, func(r Reader) error {
-		m, err := r.MemberByNumber(number)
-		id = m.ID
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return s.catalog.Update(ctx, id, func(tx Tx) error {
-		m, err := tx.Member(id)
-		if err != nil {
-			return err
-		}
+	return s.updateMember(ctx, number, func(tx Tx, m Member) error {
 		if !m.Recovering {
 			return E(Conflict, ReasonMalformed, fmt.Sprintf("the mailbox of %s waits for no confirmation", number))
 		}

@@ -150,16 +150,6 @@ func (s *Sender) signIn(client *smtp.Client) error {
 	return errors.New("the relay offers neither PLAIN nor LOGIN to sign in")
 }
 
-// Probe connects, signs in and leaves again, for `postfach check`.
-func (s *Sender) Probe(ctx context.Context) error {
-	c, err := s.Open(ctx)
-	if err != nil {
-		return err
-	}
-	c.Close()
-	return nil
-}
-
 // Send hands over one mail and gives the relay's last reply. Every error is a
 // *SendError. When ctx ends the connection is closed, so that half a mail is
 // never accepted as a whole one.

@@ -87,7 +87,6 @@ func TestRun(t *testing.T) {
 		h.clock.mu.Lock()
 		h.clock.at = h.clock.at.Add(3 * time.Minute)
 		h.clock.mu.Unlock()
-		h.worker.Wake()
 	}
 	advance()
 	if _, err := h.catcher.Wait(ctx, 1); err != nil {

@@ -52,7 +52,6 @@ type Worker struct {
 	security Recipient
 	operator Recipient
 	limiter  *rate.Limiter
-	wake     chan struct{} // for deciding
 	formed   chan struct{} // for sending
 	reported atomic.Value  // string: the last signatures told of, see SignaturesOld
 }
@@ -71,7 +70,7 @@ func New(s Store, c *Composer, sender *Sender, o Options) (*Worker, error) {
 	if o.Count == nil {
 		o.Count = func(string) {}
 	}
-	w := &Worker{store: s, composer: c, sender: sender, o: o, wake: make(chan struct{}, 1), formed: make(chan struct{}, 1)}
+	w := &Worker{store: s, composer: c, sender: sender, o: o, formed: make(chan struct{}, 1)}
 	for _, a := range []struct {
 		key, address string
 		to           *Recipient
@@ -102,9 +101,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Wake makes the worker decide at once.
-func (w *Worker) Wake() { signal(w.wake) }
-
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -123,7 +119,6 @@ func (w *Worker) formLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-		case <-w.wake:
 		}
 	}
 }

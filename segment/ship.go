@@ -113,11 +113,7 @@ func (s *Shipper) Run(ctx context.Context) {
 // Ship writes segments until the storage has every record that is settled, and
 // says how many records that were. It does nothing while another node ships.
 func (s *Shipper) Ship(ctx context.Context) (shipped int, err error) {
-	at, _, err := s.state(ctx)
-	if err != nil {
-		return 0, err
-	}
-	first, now, err := s.Catalog.AuditSince(ctx, at.Last)
+	first, now, err := s.waiting(ctx)
 	if err != nil || first.IsZero() {
 		return 0, err
 	}
@@ -144,15 +140,21 @@ func (s *Shipper) Ship(ctx context.Context) (shipped int, err error) {
 // Lag is how old the oldest record is that the storage does not have; 0 when it
 // has all.
 func (s *Shipper) Lag(ctx context.Context) (time.Duration, error) {
-	at, _, err := s.state(ctx)
-	if err != nil {
-		return 0, err
-	}
-	first, now, err := s.Catalog.AuditSince(ctx, at.Last)
+	first, now, err := s.waiting(ctx)
 	if err != nil || first.IsZero() {
 		return 0, err
 	}
 	return max(now.Sub(first), 0), nil
+}
+
+// waiting is when the oldest record was written that the storage does not have,
+// zero for none, and the catalog's clock.
+func (s *Shipper) waiting(ctx context.Context) (first, now time.Time, err error) {
+	at, _, err := s.state(ctx)
+	if err != nil {
+		return first, now, err
+	}
+	return s.Catalog.AuditSince(ctx, at.Last)
 }
 
 func (s *Shipper) state(ctx context.Context) (at state, text string, err error) {

@@ -4,7 +4,6 @@ package test
 
 import (
 	"bytes"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"postfach/scan/scantest"
 	"postfach/test/world"
 )
 
@@ -97,7 +97,7 @@ func (d *demoRun) end() {
 func TestDemo(t *testing.T) {
 	long(t)
 	dir := filepath.Join(t.TempDir(), "demo")
-	listen, mail := unusedAddress(t), unusedAddress(t)
+	listen, mail := scantest.FreePort(t), scantest.FreePort(t)
 	d := startDemo(t, dir, listen, mail)
 	first := d.said()
 	writeDemoList := filepath.Join(t.TempDir(), "Liste.csv")
@@ -143,16 +143,6 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the second demo has other accounts: %q, %q", a, b)
 	}
 	d.end()
-}
-
-func unusedAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // TestDemoWithoutClamd: without root and without clamd it explains what to do

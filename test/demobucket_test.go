@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"postfach/scan/scantest"
 	"postfach/test/minio"
 	"postfach/test/world"
 )
@@ -26,7 +27,7 @@ func TestDemoOnS3(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	listen, mail := unusedAddress(t), unusedAddress(t)
+	listen, mail := scantest.FreePort(t), scantest.FreePort(t)
 	start := func() *demoRun {
 		d := startDemo(t, dir, listen, mail, "--s3", "--minio", minio.Program(t))
 		eventually(t, "the bucket is listed", func() bool {

@@ -29,6 +29,7 @@ import (
 	"testing"
 	"time"
 
+	"postfach/scan/scantest"
 	"postfach/test/world"
 )
 
@@ -47,7 +48,7 @@ func balance(t *testing.T, a, b *world.World) *balancer {
 	dir := t.TempDir()
 	l := &balancer{config: filepath.Join(dir, "haproxy.cfg")}
 	l.roots = certificate(t, filepath.Join(dir, "cert.pem"))
-	https, plain, metrics := loopbackPort(t), loopbackPort(t), loopbackPort(t)
+	https, plain, metrics := scantest.FreePort(t), scantest.FreePort(t), scantest.FreePort(t)
 	l.url = "https://" + https
 	text := readFile(t, "../deploy/haproxy.cfg")
 	for _, r := range [][2]string{
@@ -145,16 +146,6 @@ func certificate(t *testing.T, name string) *x509.CertPool {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(text)
 	return roots
-}
-
-func loopbackPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // behindBalancer is two nodes on PostgreSQL and MinIO behind HAProxy.

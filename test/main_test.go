@@ -4,7 +4,6 @@ package test
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
 
@@ -14,27 +13,7 @@ import (
 // TestMain builds the binary once for all worlds of this package.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	defer database.Stop()
-	if testing.Short() || os.Getenv(world.BinaryVariable) != "" {
-		return m.Run()
-	}
-	dir, err := os.MkdirTemp("", "postfach-test")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	binary, err := world.Build(dir)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	os.Setenv(world.BinaryVariable, binary)
-	return m.Run()
+	os.Exit(world.Main(m, database.Stop))
 }
 
 // whole starts a world; such tests take seconds and are left out by -short.

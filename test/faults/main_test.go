@@ -9,7 +9,6 @@ package faults
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -24,27 +23,7 @@ var database pgtest.Lazy
 // TestMain builds the binary once.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	defer database.Stop()
-	if testing.Short() || os.Getenv(world.BinaryVariable) != "" {
-		return m.Run()
-	}
-	dir, err := os.MkdirTemp("", "postfach-faults")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	binary, err := world.Build(dir)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	os.Setenv(world.BinaryVariable, binary)
-	return m.Run()
+	os.Exit(world.Main(m, database.Stop))
 }
 
 // long skips in short runs; these tests take a minute.

@@ -7,7 +7,6 @@ package world
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -84,7 +83,7 @@ func Start(t testing.TB, o Options) *World {
 		w.Scanner = scantest.Start(t, o.Clamd)
 	}
 	w.startMail()
-	listen, metrics := freePort(t), freePort(t)
+	listen, metrics := scantest.FreePort(t), scantest.FreePort(t)
 	w.URL, w.Metrics = "http://"+listen, "http://"+metrics
 	w.Config = filepath.Join(w.Dir, "postfach.yaml")
 	if err := os.WriteFile(w.Config, []byte(w.configuration(o, listen, metrics)), 0o600); err != nil {
@@ -125,16 +124,6 @@ release: %s
 `, listen, metrics, w.URL, or(o.Catalog, "sqlite:"+w.Data+"/catalog.db"), or(o.Storage, "dir:"+w.Data+"/blobs"),
 		or(o.Gate, w.Scanner.Address), or(o.MaxSize, "32MiB"), smtp,
 		or(o.Quiet, time.Second), or(o.AtMost, 5*time.Second), or(o.Release, "single"), o.Settings)
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // process is a child that dies with us.
