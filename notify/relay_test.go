@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"postfach/mailcatcher"
+	"postfach/test/certify"
 )
 
 // Issue 2 item 11: TLS policy and sign-in, against a server on a socket.
 func TestSignInOverTLS(t *testing.T) {
-	roots, cert := authority(t)
+	authority := certify.New(t)
+	roots, cert := authority.Roots(), authority.Server(t, "localhost").TLS(t)
 	implicit := func(l net.Listener) net.Listener { return tls.NewListener(l, cert) }
 	for _, tc := range []struct {
 		name  string

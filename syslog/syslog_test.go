@@ -6,16 +6,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"path/filepath"
 	"regexp"
@@ -25,6 +20,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"postfach/test/certify"
 )
 
 // header of RFC 5424 section 6, without structured data and message.
@@ -225,7 +222,8 @@ func run(t *testing.T, h *Handler) (stop func()) {
 
 // Over TLS, verified, and every line also goes on to the next handler.
 func TestTLS(t *testing.T) {
-	conf, roots := identity(t)
+	authority := certify.New(t)
+	conf, roots := authority.Server(t, "localhost").TLS(t), authority.Roots()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", conf)
 	if err != nil {
 		t.Fatal(err)
@@ -316,28 +314,6 @@ func TestLocalSocket(t *testing.T) {
 		}
 		p.is(t, "zeile", map[string]string{"n": strconv.Itoa(i)})
 	}
-}
-
-// identity is a certificate for localhost and who trusts it.
-func identity(t *testing.T) (*tls.Config, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(leaf)
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12}, roots
 }
 
 // said is a buffer that may be read while it is written.

@@ -5,16 +5,10 @@ package test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -30,15 +24,17 @@ import (
 	"time"
 
 	"postfach/scan/scantest"
+	"postfach/test/certify"
 	"postfach/test/world"
 )
 
 // balancer is a HAProxy that runs deploy/haproxy.cfg.
 type balancer struct {
-	url    string // https://127.0.0.1:PORT
-	roots  *x509.CertPool
-	pid    int
-	config string
+	url     string // https://127.0.0.1:PORT
+	metrics string // HOST:PORT of its own metrics
+	roots   *x509.CertPool
+	pid     int
+	config  string
 }
 
 // balance starts HAProxy with the very file that we ship, but for addresses,
@@ -47,15 +43,18 @@ func balance(t *testing.T, a, b *world.World) *balancer {
 	t.Helper()
 	dir := t.TempDir()
 	l := &balancer{config: filepath.Join(dir, "haproxy.cfg")}
-	l.roots = certificate(t, filepath.Join(dir, "cert.pem"))
-	https, plain, metrics := scantest.FreePort(t), scantest.FreePort(t), scantest.FreePort(t)
-	l.url = "https://" + https
+	authority := certify.New(t)
+	pair := authority.Server(t, "127.0.0.1")
+	l.roots = authority.Roots()
+	writeFile(t, filepath.Join(dir, "cert.pem"), string(pair.Certificate)+string(pair.Key))
+	https, plain := scantest.FreePort(t), scantest.FreePort(t)
+	l.url, l.metrics = "https://"+https, scantest.FreePort(t)
 	text := readFile(t, "../deploy/haproxy.cfg")
 	for _, r := range [][2]string{
 		{"    user haproxy\n    group haproxy\n", ""},
 		{"bind :443 ssl crt /etc/haproxy/certs/", "bind " + https + " ssl crt " + filepath.Join(dir, "cert.pem")},
 		{"bind :80\n", "bind " + plain + "\n"},
-		{"bind 127.0.0.1:8404\n", "bind " + metrics + "\n"},
+		{"bind 127.0.0.1:8404\n", "bind " + l.metrics + "\n"},
 		{"postfach1:8080", strings.TrimPrefix(a.URL, "http://")},
 		{"postfach2:8080", strings.TrimPrefix(b.URL, "http://")},
 	} {
@@ -115,6 +114,20 @@ func (l *balancer) client(from string) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, TLSClientConfig: &tls.Config{RootCAs: l.roots}}, Timeout: 2 * time.Minute}
 }
 
+// takes waits until HAProxy counts a node among those that take uploads.
+func (l *balancer) takes(t *testing.T, node string) {
+	t.Helper()
+	eventually(t, "the balancer takes "+node, func() bool {
+		r, err := http.Get("http://" + l.metrics + "/metrics")
+		if err != nil {
+			return false
+		}
+		defer r.Body.Close()
+		text, err := io.ReadAll(r.Body)
+		return err == nil && strings.Contains(string(text), `haproxy_server_status{proxy="ready",server="`+node+`",state="UP"} 1`)
+	})
+}
+
 func (l *balancer) request(w *world.World, as, method, path string, body io.Reader) (*http.Request, error) {
 	r, err := w.Request(as, method, path, body)
 	if err != nil {
@@ -122,30 +135,6 @@ func (l *balancer) request(w *world.World, as, method, path string, body io.Read
 	}
 	r.URL.Scheme, r.URL.Host, r.Host = "https", strings.TrimPrefix(l.url, "https://"), ""
 	return r, nil
-}
-
-// certificate writes a key and a certificate of its own for 127.0.0.1.
-func certificate(t *testing.T, name string) *x509.CertPool {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "postfach test"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
-	writeFile(t, name, string(text))
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(text)
-	return roots
 }
 
 // behindBalancer is two nodes on PostgreSQL and MinIO behind HAProxy.
@@ -307,6 +296,7 @@ func (l *balancer) stopOne(t *testing.T, a, b *world.World) {
 	}
 	progress(30)
 	b.Serve()
+	l.takes(t, "node2") // as whoever updates the nodes waits for, see docs/postgresql.md
 	progress(20)
 	if err := a.Stop(); err != nil {
 		t.Errorf("a node that is stopped: %v", err)

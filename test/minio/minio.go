@@ -27,6 +27,8 @@ import (
 	"testing"
 	"time"
 
+	"postfach/test/certify"
+
 	"github.com/google/uuid"
 	client "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -116,10 +118,21 @@ func Start(t testing.TB, o Options) *Server {
 	s.args = []string{"server", "--quiet", "--address", "127.0.0.1:" + port, "--certs-dir", filepath.Join(dir, "certs"), filepath.Join(dir, "data")}
 	s.locate(port, o.TLS)
 	if o.TLS {
-		s.Roots = certify(t, filepath.Join(dir, "certs"))
+		authority := certify.New(t)
+		pair := authority.Server(t, "127.0.0.1")
+		s.Roots = authority.Roots()
+		write(t, filepath.Join(dir, "certs", "public.crt"), pair.Certificate)
+		write(t, filepath.Join(dir, "certs", "private.key"), pair.Key)
 	}
 	s.run(t)
 	return s
+}
+
+func write(t testing.TB, path string, text []byte) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, text, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // StartVersity runs versitygw over an empty folder until the test ends. The

@@ -26,6 +26,8 @@ import (
 	"testing"
 	"time"
 
+	"postfach/test/certify"
+
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -70,9 +72,15 @@ func Start(t testing.TB) *Provider {
 	p.tool = strings.TrimSpace(string(out))
 	p.Issuer = fmt.Sprintf("https://127.0.0.1:%d", p.port)
 	p.CA = filepath.Join(p.dir, "ca.pem")
-	roots := certify(t, p.dir)
+	authority := certify.New(t)
+	pair := authority.Server(t, "127.0.0.1")
+	for name, text := range map[string][]byte{"ca.pem": authority.PEM(), "cert.pem": pair.Certificate, "key.pem": pair.Key} {
+		if err := os.WriteFile(filepath.Join(p.dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	p.Client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
-		TLSClientConfig: &tls.Config{RootCAs: roots}}}
+		TLSClientConfig: &tls.Config{RootCAs: authority.Roots()}}}
 	p.Rotate("eins")
 	t.Cleanup(p.Stop)
 	p.Run()
