@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"filippo.io/age"
+	client "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 	"golang.org/x/sys/unix"
 
 	"postfach/test/minio"
@@ -113,6 +116,66 @@ func get(t *testing.T, p Place, name string) []byte {
 	return b
 }
 
+// TestLockedBucket: a bucket whose own rule locks everything takes backups,
+// whose time is not over yet when the series removes them: then they are out of
+// sight and still there (P65).
+func TestLockedBucket(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs MinIO")
+	}
+	server := minio.Start(t, minio.Options{})
+	core, name := server.Client(t), server.Bucket(t, true)
+	mode, days, unit := client.Governance, uint(30), client.Days
+	if err := core.SetObjectLockConfig(t.Context(), name, &mode, &days, &unit); err != nil {
+		t.Fatal(err)
+	}
+	unchecked := 0
+	asked, err := client.NewCore(server.Address, &client.Options{Creds: credentials.NewStaticV4(server.AccessKey, server.SecretKey, ""),
+		Region: "us-east-1", BucketLookup: client.BucketLookupPath, Transport: trip(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPut && r.Header.Get("Content-Md5") == "" { // AWS wants it, MinIO does not
+				unchecked++
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Bucket{Core: asked, Name: name, Prefix: "sicherung/"}
+	s := &Series{Place: b, From: from(plainText(1000)), Keep: Keep{Count: 1}, Log: slog.New(slog.DiscardHandler)}
+	var made []Made
+	for range 2 {
+		m, err := s.Once(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, m)
+	}
+	if all, err := Snapshots(t.Context(), b); err != nil || len(all) != 1 || all[0].Name != made[1].Name {
+		t.Errorf("in sight: %v %v", all, err)
+	}
+	kept := 0
+	for o := range core.ListObjectsIter(t.Context(), name, client.ListObjectsOptions{Recursive: true, WithVersions: true}) {
+		if o.Err != nil {
+			t.Fatal(o.Err)
+		}
+		if o.IsDeleteMarker {
+			continue
+		}
+		kept++
+		if err := core.RemoveObject(t.Context(), name, o.Key, client.RemoveObjectOptions{VersionID: o.VersionID}); err == nil {
+			t.Errorf("%s could be destroyed", o.Key)
+		}
+	}
+	if kept != 2 || unchecked > 0 {
+		t.Errorf("%d versions are kept, %d parts went without a checksum", kept, unchecked)
+	}
+}
+
+// trip is a transport.
+type trip func(*http.Request) (*http.Response, error)
+
+func (f trip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // TestReadRefuses: what was cut short, altered, encrypted for others, or is
 // something else is no backup.
 func TestReadRefuses(t *testing.T) {
@@ -182,7 +245,7 @@ func TestKeep(t *testing.T) {
 	for _, tc := range []struct {
 		keep Keep
 		left int
-	}{{Keep{Count: 5}, 5}, {Keep{}, 1}, {Keep{Count: 5, Days: 3}, 7}, {Keep{Count: 1000}, 240}, {Keep{Count: 1, Days: 100}, 11}} {
+	}{{Keep{Count: 5}, 5}, {Keep{}, 1}, {Keep{Count: 5, Days: 3}, 7}, {Keep{Count: 1000}, 240}, {Keep{Count: 1, Days: 100}, 11}, {Keep{Months: 1}, 1}} {
 		doomed := tc.keep.surplus(all, now)
 		if left := len(all) - len(doomed); left != tc.left {
 			t.Errorf("%+v: %d stay, not %d", tc.keep, left, tc.left)
@@ -193,6 +256,7 @@ func TestKeep(t *testing.T) {
 			}
 		}
 	}
+	keepsMonths(t, now)
 	dir := Folder(t.TempDir())
 	for _, name := range []string{"postfach-2026.db", "x", newName(now, true), "catalog.db"} {
 		if err := os.WriteFile(filepath.Join(string(dir), name), nil, 0o600); err != nil {
@@ -201,6 +265,38 @@ func TestKeep(t *testing.T) {
 	}
 	if all, err := Snapshots(t.Context(), dir); err != nil || len(all) != 1 || !all[0].At.Equal(now) {
 		t.Errorf("%v %v", all, err)
+	}
+}
+
+// keepsMonths: with what is kept unless told otherwise, days of a month and
+// months of a year are there, as a rule for backups wants them (P66).
+func keepsMonths(t *testing.T, now time.Time) {
+	t.Helper()
+	var all []Stored
+	for i := range 800 { // one a day
+		at := now.AddDate(0, 0, -i)
+		all = append(all, Stored{File{Name: newName(at, true)}, at})
+	}
+	keep := Keep{Count: 24, Days: 31, Months: 13}
+	left := len(all) - len(keep.surplus(all, now))
+	doomed := map[string]bool{}
+	for _, d := range keep.surplus(all, now) {
+		doomed[d.Name] = true
+	}
+	var oldest time.Time
+	days := 0
+	for _, f := range all {
+		if doomed[f.Name] {
+			continue
+		}
+		if oldest = f.At; now.Sub(f.At) < 31*24*time.Hour {
+			days++
+		}
+	}
+	// 31 days, of which the last one is in October, and the ends of the eleven
+	// months from September back to last November.
+	if days != 31 || left != 31+11 || !oldest.Equal(time.Date(2025, 11, 30, 12, 0, 0, 0, time.UTC)) {
+		t.Errorf("%d stay, %d of the last 31 days, the oldest of %s", left, days, oldest)
 	}
 }
 

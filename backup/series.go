@@ -11,8 +11,9 @@ import (
 )
 
 // Keep says what stays of a series: the latest Count, and of each of the last
-// Days days (UTC) its latest. At least one always stays.
-type Keep struct{ Count, Days int }
+// Days days and Months months (UTC; this one counts) its latest. At least one
+// always stays.
+type Keep struct{ Count, Days, Months int }
 
 // Series makes a snapshot again and again.
 type Series struct {
@@ -125,15 +126,19 @@ func (s *Series) prune(ctx context.Context) error {
 // surplus are the snapshots that need not be kept; all is the latest first.
 func (k Keep) surplus(all []Stored, now time.Time) []Stored {
 	var doomed []Stored
-	oldest := now.UTC().AddDate(0, 0, -k.Days).Format(time.DateOnly)
-	day := ""
+	now = now.UTC()
+	oldestDay := now.AddDate(0, 0, -k.Days).Format(time.DateOnly)
+	oldestMonth := time.Date(now.Year(), now.Month()-time.Month(k.Months), 1, 0, 0, 0, 0, time.UTC).Format(monthLayout)
+	day, month := "", ""
 	for i, f := range all {
-		d := f.At.UTC().Format(time.DateOnly)
-		lastOfDay := d != day && d > oldest
-		day = d
-		if i >= max(k.Count, 1) && !lastOfDay {
+		d, m := f.At.UTC().Format(time.DateOnly), f.At.UTC().Format(monthLayout)
+		kept := i < max(k.Count, 1) || d != day && d > oldestDay || m != month && m > oldestMonth
+		day, month = d, m
+		if !kept {
 			doomed = append(doomed, f)
 		}
 	}
 	return doomed
 }
+
+const monthLayout = "2006-01"

@@ -20,6 +20,7 @@ type Backup struct {
 	Every      time.Duration
 	Count      int    // snapshots that are kept
 	Days       int    // days of each of which the last one is kept
+	Months     int    // months likewise
 	Recipients string // public keys of age, one a line; "" for no encryption
 }
 
@@ -38,7 +39,8 @@ func (l *loader) backup(top *section) {
 	keep := s.sub("keep")
 	defer keep.done()
 	b.Count = value(keep, "count", 24, intBetween(1, 10000))
-	b.Days = value(keep, "days", 14, intBetween(0, 3660))
+	b.Days = value(keep, "days", 31, intBetween(0, 3660))
+	b.Months = value(keep, "months", 13, intBetween(0, 1200))
 	var given []string
 	for _, i := range s.list("encrypt_to") {
 		given = append(given, i.text)

@@ -32,7 +32,7 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := c.Backup
-	if b.To != (Place{"dir", "/backup"}) || b.Every != 5*time.Minute || b.Count != 24 || b.Days != 14 ||
+	if b.To != (Place{"dir", "/backup"}) || b.Every != 5*time.Minute || b.Count != 24 || b.Days != 31 || b.Months != 13 ||
 		!strings.Contains(b.Recipients, key.Recipient().String()) || len(c.Weakenings()) != 0 {
 		t.Errorf("%+v, %v", b, c.Weakenings())
 	}

@@ -173,7 +173,7 @@ func (a *app) newSeries() (*backup.Series, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backup: %w", err)
 	}
-	return &backup.Series{Place: place, From: a.snapshot, To: to, Every: b.Every, Keep: backup.Keep{Count: b.Count, Days: b.Days},
+	return &backup.Series{Place: place, From: a.snapshot, To: to, Every: b.Every, Keep: backup.Keep{Count: b.Count, Days: b.Days, Months: b.Months},
 		Check: a.catalog.Check, Turned: a.backupTurned, Log: a.log}, nil
 }
 
