@@ -4,6 +4,7 @@ package storage
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -35,12 +36,39 @@ func TestS3Encrypted(t *testing.T) {
 					t.Errorf("%d bytes: %v, %v", n, info.Metadata, err)
 				}
 			}
+			everythingElse(t, s)
+			s.behind.Wait()
+			for _, key := range server.Keys(t, s.bucket) {
+				info, err := server.Client(t).StatObject(t.Context(), s.bucket, key, client.StatObjectOptions{})
+				if err != nil || info.Metadata.Get("X-Amz-Server-Side-Encryption") != e.want {
+					t.Errorf("%s: %v, %v", key, info.Metadata, err)
+				}
+			}
 		})
 	}
 	stranger := openS3(t, server, func(o *S3Options) { o.Roots = nil })
 	if err := stranger.Ready(t.Context()); mailbox.KindOf(err) != mailbox.Unavailable || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("trusts an authority that nobody told it of: %v", err)
 	}
+}
+
+// everythingElse makes the objects that are no blobs: chunks, segments of the
+// audit log, what the catalog says of itself, and an intent.
+func everythingElse(t *testing.T, s inBucket) {
+	t.Helper()
+	u := mailbox.ChunkedUpload{Account: 7, Name: "1"}
+	begun := s.Chunks().Begin(t.Context(), u)
+	_, _, err := s.Chunks().Put(t.Context(), u, 1, 4, strings.NewReader("Name"))
+	err = errors.Join(begun, err, s.PutSegment(t.Context(), "life/000000000001.log", []byte("log"), true),
+		s.PutSegment(t.Context(), "life/000000000001.detail", []byte("Name"), false), s.SetStanding(t.Context(), []byte("{}")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	intent := begin(t, s, storagetest.Key(), storagetest.Bytes(minPart+1, 1))
+	eventually(t, "an intent", func() bool {
+		return strings.Contains(strings.Join(s.server.Keys(t, s.bucket), "\n"), "/"+openFolder)
+	})
+	t.Cleanup(func() { _ = intent.Discard() })
 }
 
 // TestS3OptionsAreChecked: what cannot work is refused before the first upload.
