@@ -75,7 +75,8 @@ func TestServiceUnit(t *testing.T) {
 	unit := readFile(t, "../deploy/postfach.service")
 	for _, want := range []string{"NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "CapabilityBoundingSet=\n",
 		"MemoryDenyWriteExecute=yes", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "SystemCallFilter=@system-service", "User=postfach",
-		"ExecStart=/usr/local/bin/postfach serve --config"} {
+		"ExecStart=/usr/local/bin/postfach serve --config",
+		"ReadWritePaths=/var/lib/postfach -/backup/postfach\n"} { // as docs/recovery.md has backup.to
 		if !strings.Contains(unit, want) {
 			t.Errorf("the unit lacks %q", want)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"filippo.io/age"
+	s3 "github.com/minio/minio-go/v7"
 
 	"postfach/test/minio"
 	"postfach/test/world"
@@ -61,10 +62,16 @@ func TestRestoreOfBackup(t *testing.T) {
 	page := func(name string) string {
 		t.Helper()
 		return follow(t, w, block(t, "recovery.md", name), "/etc/postfach/postfach.yaml", w.Config, "/etc/postfach/backup.pub", public,
-			"/backup/postfach", to, "/var/lib/postfach", w.Data, "/root/backup.key", identity, "/root/lost.csv", list)
+			"/backup/postfach", to, "/var/lib/postfach", w.Data, "/usr/local/bin/postfach", os.Getenv(world.BinaryVariable), "/root/backup.key", identity, "/root/lost.csv", list)
 	}
 	if out := page("backup"); !strings.Contains(out, "SHA-256") {
 		t.Error(out)
+	}
+	// Also the program and its configuration (L20).
+	for _, name := range []string{filepath.Base(os.Getenv(world.BinaryVariable)), "postfach.yaml"} {
+		if i, err := os.Stat(filepath.Join(to, name)); err != nil || i.Size() == 0 {
+			t.Errorf("not in the backup: %s", name)
+		}
 	}
 	// Its mail goes out after the backup, which therefore does not know that.
 	told := len(w.WaitMails(t, "anna@example.org", 1))
@@ -239,6 +246,17 @@ func TestContinuousBackup(t *testing.T) {
 	}
 	if m := metrics(t, w); !regexp.MustCompile(`postfach_backup_age_seconds [0-9.]+`).MatchString(m) || !strings.Contains(m, "postfach_backup_every_seconds 1") {
 		t.Error("no metric of the backup")
+	}
+	for _, key := range server.Keys(t, bucket) { // P43
+		body, _, _, err := server.Client(t).GetObject(t.Context(), bucket, key, s3.GetObjectOptions{})
+		if err != nil {
+			continue // removed meanwhile
+		}
+		b, _ := io.ReadAll(body)
+		body.Close()
+		if bytes.Contains(b, []byte("Musterhausen")) || bytes.Contains(b, []byte("SQLite format 3")) {
+			t.Errorf("%s can be read without a key", key)
+		}
 	}
 	server.Kill()
 	eventually(t, "the metric grows and the server goes on", func() bool {
