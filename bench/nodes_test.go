@@ -22,6 +22,7 @@ import (
 	"postfach/catalog/pgtest"
 	"postfach/scan/scantest"
 	"postfach/test/minio"
+	"postfach/test/porttest"
 	"postfach/test/world"
 )
 
@@ -121,7 +122,7 @@ func (r *behind) node(first bool) *target {
 
 func (r *behind) rclone() *target {
 	r.t.Helper()
-	listen := scantest.FreePort(r.t)
+	listen := porttest.Free(r.t)
 	cmd := exec.Command("rclone", "--config", "/dev/null", "serve", "webdav", "b:"+r.bucket+"/rclone",
 		"--addr", listen, "--user", benchUser, "--pass", benchPassword)
 	cmd.Env = append(os.Environ(), "AWS_CA_BUNDLE=", "RCLONE_CONFIG_B_TYPE=s3", "RCLONE_CONFIG_B_PROVIDER=Minio", "RCLONE_CONFIG_B_ENDPOINT="+r.store.Endpoint,

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"postfach/scan/scantest"
+	"postfach/test/porttest"
 )
 
 // target is a server that takes part.
@@ -83,7 +83,7 @@ func apache(t testing.TB) *target {
 	files := filepath.Join(dir, "dav")
 	sum := sha1.Sum([]byte(benchPassword))
 	write(t, filepath.Join(dir, "users"), benchUser+":{SHA}"+base64.StdEncoding.EncodeToString(sum[:])+"\n")
-	listen := scantest.FreePort(t)
+	listen := porttest.Free(t)
 	var conf strings.Builder
 	for _, m := range []string{"mpm_event", "authn_core", "authn_file", "authz_core", "authz_user", "auth_basic", "dav", "dav_fs", "mime"} {
 		fmt.Fprintf(&conf, "LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so\n", m, m)
@@ -136,7 +136,7 @@ func own(t testing.TB, dirs ...string) {
 
 func rclone(t testing.TB) *target {
 	t.Helper()
-	dir, listen := t.TempDir(), scantest.FreePort(t)
+	dir, listen := t.TempDir(), porttest.Free(t)
 	return start(t, "rclone", "http://"+listen+"/", exec.Command("rclone", "--config", "/dev/null", "serve", "webdav", dir,
 		"--addr", listen, "--user", benchUser, "--pass", benchPassword))
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"postfach/scan/scantest"
+	"postfach/test/porttest"
 	"postfach/test/world"
 )
 
@@ -97,7 +97,7 @@ func (d *demoRun) end() {
 func TestDemo(t *testing.T) {
 	long(t)
 	dir := filepath.Join(t.TempDir(), "demo")
-	listen, mail := scantest.FreePort(t), scantest.FreePort(t)
+	listen, mail := porttest.Free(t), porttest.Free(t)
 	d := startDemo(t, dir, listen, mail)
 	first := d.said()
 	writeDemoList := filepath.Join(t.TempDir(), "Liste.csv")

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"postfach/scan/scantest"
 	"postfach/test/minio"
+	"postfach/test/porttest"
 	"postfach/test/world"
 )
 
@@ -27,7 +27,7 @@ func TestDemoOnS3(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	listen, mail := scantest.FreePort(t), scantest.FreePort(t)
+	listen, mail := porttest.Free(t), porttest.Free(t)
 	start := func() *demoRun {
 		d := startDemo(t, dir, listen, mail, "--s3", "--minio", minio.Program(t))
 		eventually(t, "the bucket is listed", func() bool {

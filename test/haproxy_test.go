@@ -23,8 +23,8 @@ import (
 	"testing"
 	"time"
 
-	"postfach/scan/scantest"
 	"postfach/test/certify"
+	"postfach/test/porttest"
 	"postfach/test/world"
 )
 
@@ -47,8 +47,8 @@ func balance(t *testing.T, a, b *world.World) *balancer {
 	pair := authority.Server(t, "127.0.0.1")
 	l.roots = authority.Roots()
 	writeFile(t, filepath.Join(dir, "cert.pem"), string(pair.Certificate)+string(pair.Key))
-	https, plain := scantest.FreePort(t), scantest.FreePort(t)
-	l.url, l.metrics = "https://"+https, scantest.FreePort(t)
+	https, plain := porttest.Free(t), porttest.Free(t)
+	l.url, l.metrics = "https://"+https, porttest.Free(t)
 	text := readFile(t, "../deploy/haproxy.cfg")
 	for _, r := range [][2]string{
 		{"    user haproxy\n    group haproxy\n", ""},

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"postfach/test/porttest"
 	"postfach/test/world"
 )
 
@@ -206,18 +207,14 @@ func TestImportIsAllOrNothing(t *testing.T) {
 // (K15, DESIGN.md section 10).
 func TestSyslog(t *testing.T) {
 	long(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close() // not there yet
+	address := porttest.Free(t) // nobody is there yet
 	o := world.Everybody()
 	o.Settings = "log: {syslog: tcp:" + address + "}"
 	w := whole(t, o)
 	w.Put(t, "anna", "/dav/an_KVBbg/Geheimname.txt", "x")
-	if l, err = net.Listen("tcp", address); err != nil {
-		t.Skipf("the port was taken: %v", err)
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
 	}
 	defer l.Close()
 	conn, err := l.Accept()

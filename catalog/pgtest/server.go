@@ -10,7 +10,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -25,6 +24,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"postfach/test/porttest"
 )
 
 // Lazy is a server that starts when the first test asks for it. The zero value
@@ -71,6 +72,7 @@ type Server struct {
 	bin     string
 	owner   *syscall.Credential // whom the server runs as; nil for ourselves
 	process *process
+	port    *porttest.Port
 }
 
 // Owner is the role that owns everything; it needs no password.
@@ -154,11 +156,9 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 func (s *Server) Start() error {
 	for try := 0; ; try++ {
 		if s.Port == 0 || try > 0 {
-			port, err := freePort()
-			if err != nil {
+			if err := s.choosePort(); err != nil {
 				return err
 			}
-			s.Port = port
 		}
 		err := s.launch()
 		if err == nil || try == 3 {
@@ -167,13 +167,16 @@ func (s *Server) Start() error {
 	}
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// choosePort takes a port in the place of the one that the server had.
+func (s *Server) choosePort() error {
+	if s.port != nil {
+		s.port.Release()
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	var err error
+	if s.port, err = porttest.Reserve(); err == nil {
+		s.Port = s.port.Number
+	}
+	return err
 }
 
 func (s *Server) launch() error {
@@ -242,6 +245,9 @@ func (s *Server) end(signal syscall.Signal) {
 
 func (s *Server) stop() {
 	s.end(syscall.SIGQUIT)
+	if s.port != nil {
+		s.port.Release()
+	}
 	_ = os.RemoveAll(s.dir)
 }
 

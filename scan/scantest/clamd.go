@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"postfach/test/porttest"
 )
 
 // Options of a clamd for tests. The zero value is a clamd with small limits,
@@ -65,7 +67,7 @@ func Start(t testing.TB, o Options) *Clamd {
 	c := &Clamd{Dir: dir, socket: filepath.Join(dir, "clamd.ctl")}
 	c.Address = "unix:" + c.socket
 	if o.TCP {
-		c.TCPAddress = "tcp:" + FreePort(t)
+		c.TCPAddress = "tcp:" + porttest.Free(t)
 	}
 	if err := c.prepare(o); err != nil {
 		t.Fatal(err)
@@ -281,17 +283,6 @@ func (c *Clamd) Log() string {
 // EICAR is the test file, built from parts so that no scanner finds it here.
 func EICAR() []byte {
 	return []byte(`X5O!P%@AP[4\PZX54(P^)7CC)7}` + `$EICAR-STANDARD-` + `ANTIVIRUS-TEST-FILE!$H+H*`)
-}
-
-// FreePort gives a loopback address that nobody listens on.
-func FreePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // moduleRoot is the nearest folder upwards that holds go.mod.

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"postfach/test/porttest"
 )
 
 // Exchange is what passed over one connection, once it has ended.
@@ -54,7 +56,7 @@ func Start(t testing.TB, backend string, o Options) *Proxy {
 	t.Helper()
 	p := &Proxy{Address: o.Listen, backend: backend, o: o, changed: make(chan struct{}), links: map[*link]bool{}}
 	if p.Address == "" {
-		p.Address = "tcp:127.0.0.1:0"
+		p.Address = "tcp:" + porttest.Free(t) // so that nobody has it while the door is closed
 	}
 	if err := p.listen(); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -28,6 +27,7 @@ import (
 	"time"
 
 	"postfach/test/certify"
+	"postfach/test/porttest"
 
 	"github.com/google/uuid"
 	client "github.com/minio/minio-go/v7"
@@ -106,7 +106,7 @@ func Program(t testing.TB) string {
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	program := binary(t, "minio")
-	dir, port := t.TempDir(), freePort(t)
+	dir, address := t.TempDir(), porttest.Free(t)
 	s := &Server{program: program, probe: "/minio/health/ready"}
 	s.env = []string{"HOME=" + dir, "PATH=/nonexistent", "MINIO_ROOT_USER=" + accessKey, "MINIO_ROOT_PASSWORD=" + secretKey,
 		"MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CI_CD=on"}
@@ -115,8 +115,8 @@ func Start(t testing.TB, o Options) *Server {
 		_, _ = rand.Read(key) // never fails
 		s.env = append(s.env, "MINIO_KMS_SECRET_KEY=test-key:"+base64.StdEncoding.EncodeToString(key))
 	}
-	s.args = []string{"server", "--quiet", "--address", "127.0.0.1:" + port, "--certs-dir", filepath.Join(dir, "certs"), filepath.Join(dir, "data")}
-	s.locate(port, o.TLS)
+	s.args = []string{"server", "--quiet", "--address", address, "--certs-dir", filepath.Join(dir, "certs"), filepath.Join(dir, "data")}
+	s.locate(address, o.TLS)
 	if o.TLS {
 		authority := certify.New(t)
 		pair := authority.Server(t, "127.0.0.1")
@@ -140,36 +140,25 @@ func write(t testing.TB, path string, text []byte) {
 func StartVersity(t testing.TB) *Server {
 	t.Helper()
 	program := binary(t, "versitygw")
-	dir, port := t.TempDir(), freePort(t)
+	dir, address := t.TempDir(), porttest.Free(t)
 	data := filepath.Join(dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	s := &Server{program: program, probe: "/health", env: []string{"HOME=" + dir, "PATH=/nonexistent"}}
-	s.args = []string{"--access", accessKey, "--secret", secretKey, "--port", "127.0.0.1:" + port, "--health", "/health", "--quiet", "--keep-alive",
+	s.args = []string{"--access", accessKey, "--secret", secretKey, "--port", address, "--health", "/health", "--quiet", "--keep-alive",
 		"posix", data}
-	s.locate(port, false)
+	s.locate(address, false)
 	s.run(t)
 	return s
 }
 
-func (s *Server) locate(port string, tls bool) {
-	s.AccessKey, s.SecretKey, s.Address = accessKey, secretKey, "127.0.0.1:"+port
+func (s *Server) locate(address string, tls bool) {
+	s.AccessKey, s.SecretKey, s.Address = accessKey, secretKey, address
 	s.Endpoint = "http://" + s.Address
 	if tls {
 		s.Endpoint = "https://" + s.Address
 	}
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 func (s *Server) run(t testing.TB) {

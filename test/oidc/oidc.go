@@ -11,9 +11,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"io"
-	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,6 +25,7 @@ import (
 	"time"
 
 	"postfach/test/certify"
+	"postfach/test/porttest"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -52,25 +51,25 @@ type Provider struct {
 	Key    *rsa.PrivateKey // that signs, under KeyID
 	KeyID  string
 
-	t      testing.TB
-	dir    string
-	tool   string
-	port   int
-	cmd    *exec.Cmd
-	exited chan struct{}
-	output *bytes.Buffer
+	t       testing.TB
+	dir     string
+	tool    string
+	address string
+	cmd     *exec.Cmd
+	exited  chan struct{}
+	output  *bytes.Buffer
 }
 
 // Start makes a provider that ends with the test.
 func Start(t testing.TB) *Provider {
 	t.Helper()
-	p := &Provider{t: t, dir: t.TempDir(), port: freePort(t)}
+	p := &Provider{t: t, dir: t.TempDir(), address: porttest.Free(t)}
 	out, err := exec.Command("bash", filepath.Join(here(), "install.sh")).Output()
 	if err != nil {
 		t.Fatalf("install.sh: %v", err)
 	}
 	p.tool = strings.TrimSpace(string(out))
-	p.Issuer = fmt.Sprintf("https://127.0.0.1:%d", p.port)
+	p.Issuer = "https://" + p.address
 	p.CA = filepath.Join(p.dir, "ca.pem")
 	authority := certify.New(t)
 	pair := authority.Server(t, "127.0.0.1")
@@ -90,23 +89,6 @@ func Start(t testing.TB) *Provider {
 func here() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(file)
-}
-
-// freePort is one below those that the system gives to clients, since nobody
-// holds it until node listens, and while the provider is down.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		port := 20000 + mathrand.IntN(10000)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		l.Close()
-		return port
-	}
-	t.Fatal("no free port")
-	return 0
 }
 
 // Rotate makes a new signing key, with which the next Run begins.
@@ -192,8 +174,9 @@ func (p *Provider) write(file string) {
 		}
 		return c
 	}
+	_, port, _ := net.SplitHostPort(p.address)
 	b, err := json.Marshal(map[string]any{
-		"issuer": p.Issuer, "port": p.port, "audience": Audience, "alg": "RS256", "ttl": 600,
+		"issuer": p.Issuer, "port": port, "audience": Audience, "alg": "RS256", "ttl": 600,
 		"cert": filepath.Join(p.dir, "cert.pem"), "key": filepath.Join(p.dir, "key.pem"),
 		"jwks": jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.Key, KeyID: p.KeyID, Algorithm: "RS256", Use: "sig"}}},
 		"clients": []any{

@@ -20,6 +20,7 @@ import (
 
 	"postfach/mailcatcher"
 	"postfach/scan/scantest"
+	"postfach/test/porttest"
 )
 
 // BinaryVariable names the built postfach that worlds run.
@@ -83,7 +84,7 @@ func Start(t testing.TB, o Options) *World {
 		w.Scanner = scantest.Start(t, o.Clamd)
 	}
 	w.startMail()
-	listen, metrics := scantest.FreePort(t), scantest.FreePort(t)
+	listen, metrics := porttest.Free(t), porttest.Free(t)
 	w.URL, w.Metrics = "http://"+listen, "http://"+metrics
 	w.Config = filepath.Join(w.Dir, "postfach.yaml")
 	if err := os.WriteFile(w.Config, []byte(w.configuration(o, listen, metrics)), 0o600); err != nil {
