@@ -12,8 +12,8 @@ import (
 	"postfach/mailbox"
 )
 
-// TestAuditOnlyGrows: no statement changes, deletes or replaces a record
-// (DESIGN.md section 8).
+// TestAuditOnlyGrows: no statement changes, deletes or replaces a record (P51,
+// DESIGN.md section 8).
 func TestAuditOnlyGrows(t *testing.T) { forBoth(t, Options{}, auditOnlyGrows) }
 
 func auditOnlyGrows(t *testing.T, s tables) {

@@ -4,6 +4,7 @@ package test
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 
@@ -13,7 +14,20 @@ import (
 // TestMain builds the binary once for all worlds of this package.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(world.Main(m, database.Stop))
+	if os.Getenv(aloneVariable) == "" {
+		os.Exit(world.Main(m, database.Stop))
+	}
+	err := beginAlone()
+	code := 1
+	if err == nil {
+		code = world.Main(m, database.Stop)
+		err = endAlone()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // whole starts a world; such tests take seconds and are left out by -short.

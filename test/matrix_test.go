@@ -32,7 +32,7 @@ type matrix struct {
 	asked  int
 }
 
-// TestRightsMatrix: K18, K19, K23, A9, D11, D13, P37.
+// TestRightsMatrix: K18, K19, K23, A9, D11, D13, P5, P37.
 func TestRightsMatrix(t *testing.T) {
 	for _, policy := range []mailbox.ReleasePolicy{mailbox.Single, mailbox.FourEyes} {
 		t.Run(string(policy), func(t *testing.T) {
