@@ -81,6 +81,9 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	if err := in.writeSampleFile(); err != nil {
+		return err
+	}
 	in.guide()
 	if err := in.bucket.tell(ctx, in.say); err != nil {
 		return fmt.Errorf("list the bucket: %w", err)

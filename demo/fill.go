@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 )
 
 // lists are invented; so are all persons, members and numbers in them.
@@ -41,6 +43,17 @@ func sampleActs() []act {
 		{as: "bert", method: "PUT", path: draft + "Korrekturliste April 2026.csv", list: "korrekturliste", want: 201},
 		{as: "emil", method: "PUT", path: "/dav/an_KVBbg/Jahresmeldung 2025.csv", list: "jahresmeldung", want: 201},
 	}
+}
+
+// sampleFile is there to be uploaded by the lines that the guide prints.
+func (in *instance) sampleFile() string { return filepath.Join(in.o.Dir, "Liste.csv") }
+
+func (in *instance) writeSampleFile() error {
+	b, err := lists.ReadFile("lists/fehlerliste.csv")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(in.sampleFile(), b, 0o600)
 }
 
 func (in *instance) fill(ctx context.Context) error {

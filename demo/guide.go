@@ -30,13 +30,14 @@ func (in *instance) guide() {
 	in.say(`
 Ready to paste:
   curl -u anna:%[1]s %[3]s/dav/
-  curl -u anna:%[1]s -T Liste.csv %[3]s/dav/an_KVBbg/
-  curl -u bert:%[2]s -T Liste.csv %[3]s/dav/4711/Postausgang/
+  curl -u anna:%[1]s -T '%[6]s' %[3]s/dav/an_KVBbg/
+  curl -u bert:%[2]s -T '%[6]s' %[3]s/dav/4711/Postausgang/
   cadaver %[3]s/dav/        # user anna, password %[1]s
   rclone lsl --webdav-url=%[3]s/dav/ --webdav-vendor=other --webdav-user=anna --webdav-pass="$(rclone obscure %[1]s)" :webdav:
-  net use P: %[3]s/dav/ /user:anna %[1]s        # Windows on this machine; without TLS it needs BasicAuthLevel=2 (docs/operating.md)
-  %[5]s audit list --config %[4]s
+  %[5]s audit list --config '%[4]s'
+On Windows, on this machine; without TLS it needs BasicAuthLevel=2 (docs/operating.md):
+  net use P: %[3]s/dav/ %[1]s /user:anna
 
 Ctrl-C ends everything.
-`, p["anna"], p["bert"], in.url, in.config, in.o.Program)
+`, p["anna"], p["bert"], in.url, in.config, in.o.Program, in.sampleFile())
 }

@@ -100,25 +100,9 @@ func TestDemo(t *testing.T) {
 	listen, mail := porttest.Free(t), porttest.Free(t)
 	d := startDemo(t, dir, listen, mail)
 	first := d.said()
-	writeDemoList := filepath.Join(t.TempDir(), "Liste.csv")
-	writeFile(t, writeDemoList, "Nr;Name\n1;Müller\n")
-	lines := regexp.MustCompile(`(?m)^ +curl (.+)$`).FindAllStringSubmatch(first, -1)
-	if len(lines) < 3 {
-		t.Errorf("only %d lines for curl:\n%s", len(lines), first)
-	}
-	for _, l := range lines {
-		cmd := exec.Command("sh", "-c", "curl -sS --fail-with-body "+l[1])
-		cmd.Dir = filepath.Dir(writeDemoList)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("curl %s: %v\n%s", l[1], err, out)
-		}
-	}
-	for _, l := range regexp.MustCompile(`(?m)^ +(rclone .+)$`).FindAllStringSubmatch(first, -1) {
-		if out, err := exec.Command("sh", "-c", l[1]).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", l[1], err, out)
-		}
-	}
-	for _, part := range []string{"cadaver ", "net use ", "http://" + mail, "four-eyes", "anna", "bert", "carla", "dora"} {
+	pasteAll(t, first, listen)
+	for _, part := range []string{"cadaver ", "net use ", "http://" + mail, "(single)", "(four-eyes)", "signature file of our own",
+		"caseworker (", "reviewer (", "clerk (", "data centre (", "administrator of", "registrar (", "auditor (", "operator ("} {
 		if !strings.Contains(first, part) {
 			t.Errorf("the demo does not print %q:\n%s", part, first)
 		}
@@ -143,6 +127,59 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the second demo has other accounts: %q, %q", a, b)
 	}
 	d.end()
+}
+
+// pasteAll runs every line that the demo prints for a shell as it stands, and
+// looks for the sample lists where everybody may see some.
+func pasteAll(t *testing.T, guide, listen string) {
+	t.Helper()
+	home := t.TempDir()
+	paste := func(line, stdin string) string {
+		t.Helper()
+		cmd := exec.Command("sh", "-c", line)
+		cmd.Dir, cmd.Env, cmd.Stdin = home, append(os.Environ(), "HOME="+home), strings.NewReader(stdin)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", line, err, out)
+		}
+		return string(out)
+	}
+	password := regexp.MustCompile(`(?m)^anna +(\S+)`).FindStringSubmatch(guide)
+	if password == nil {
+		t.Fatalf("no password of anna:\n%s", guide)
+	}
+	writeFile(t, filepath.Join(home, ".netrc"), "machine 127.0.0.1\nlogin anna\npassword "+password[1]+"\n")
+	pasted := map[string]int{}
+	for _, l := range regexp.MustCompile(`(?m)^  ((curl|cadaver|rclone|\S*postfach) .+)$`).FindAllStringSubmatch(guide, -1) {
+		tool := filepath.Base(l[2])
+		pasted[tool]++
+		line, want := l[1], ""
+		switch tool {
+		case "curl":
+			line = "curl -sS --fail-with-body" + strings.TrimPrefix(line, "curl")
+		case "cadaver":
+			want = "Jahresmeldung 2025.csv"
+		case "rclone":
+			want = "Korrekturliste März 2026.csv"
+		default:
+			want = "take-over"
+		}
+		if out := paste(line, "ls an_KVBbg\nls KVBBG-SB-Posteingang\nquit\n"); !strings.Contains(out, want) {
+			t.Errorf("%s: no %q in\n%s", line, want, out)
+		}
+	}
+	if pasted["curl"] < 3 || pasted["cadaver"] != 1 || pasted["rclone"] != 1 || len(pasted) != 4 {
+		t.Errorf("lines to paste: %v\n%s", pasted, guide)
+	}
+	for login, places := range map[string][]string{"anna": {"", "an_KVBbg/", "KVBBG-SB-Posteingang/"}, "emil": {"", "an_KVBbg/"},
+		"bert": {"0815/Postausgang/", "4711/Postausgang/"}} {
+		password := regexp.MustCompile(`(?m)^` + login + ` +(\S+)`).FindStringSubmatch(guide)
+		for _, place := range places {
+			if page := paste("curl -sS --fail-with-body -u "+login+":"+password[1]+" http://"+listen+"/dav/"+place, ""); !strings.Contains(page, ".csv") {
+				t.Errorf("%s sees no list in %q", login, place)
+			}
+		}
+	}
 }
 
 // TestDemoWithoutClamd: without root and without clamd it explains what to do
