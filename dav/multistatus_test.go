@@ -120,9 +120,12 @@ func TestThousandsOfMailboxesFit(t *testing.T) {
 
 func TestHumanSize(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 Byte", 999: "999 Byte", 1000: "1,0 kB", 999_949: "999,9 kB", 999_950: "1,0 MB", 2_000_000_000: "2,0 GB"} {
-		if got := humanSize(n, ","); got != want {
+		if got := humanSize(n, pageTexts["de"]); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
+	}
+	if got := humanSize(684, pageTexts["en"]); got != "684 bytes" {
+		t.Error(got)
 	}
 }
 

@@ -32,24 +32,24 @@ type row struct {
 type pageText struct {
 	Caption, Name, Size, Changed, Up, Empty, More, Folder, Root, ByNumber, NoneListed string
 	Hint, Large, Void, More50, Reason                                                 string
-	decimal, date                                                                     string
+	decimal, bytes, date                                                              string
 }
 
 var pageTexts = map[string]pageText{
 	"de": {Caption: "Inhalt dieses Ordners", Name: "Name", Size: "Größe", Changed: "Geändert", Up: "Eine Ebene höher",
-		Empty: "Dieser Ordner ist leer.", More: "Es werden nur die ersten 5000 Einträge gezeigt. Bitte verwenden Sie für größere Ordner ein WebDAV-Programm.",
+		Empty: "Dieser Ordner ist leer.", More: "Es werden nur die ersten 5000 Einträge gezeigt. Bitte öffnen Sie größere Ordner mit einem Netzlaufwerk oder Programm; wie das geht, steht unter „Hilfe“.",
 		Folder: "Ordner", Root: "Postfächer", Reason: "Grund der Zurückweisung:",
 		ByNumber: "Jedes Postfach, auf das Sie Zugriff haben, lässt sich auch über seine Nummer öffnen. Hängen Sie sie an diese Adresse an, zum Beispiel so:",
 		Hint:     "Hinweis", Large: "Ein Windows-Netzlaufwerk öffnet ab Werk keine Datei über 50 MB. Hier im Browser lässt sie sich herunterladen.",
 		Void: "Eine Datei in diesem Ordner ist leer (0 Byte). Wurde sie gerade über ein Netzlaufwerk hochgeladen, ist ihr Inhalt nicht angekommen; Windows sendet ab Werk keine Datei über 50 MB.", More50: "Was Sie tun können",
-		NoneListed: "Es sind zu viele Postfächer, um sie alle zu zeigen. Hier stehen nur die, für die Sie zuständig sind.", decimal: ",", date: "02.01.2006 15:04"},
+		NoneListed: "Es sind zu viele Postfächer, um sie alle zu zeigen. Hier stehen nur die, für die Sie zuständig sind.", decimal: ",", bytes: " Byte", date: "02.01.2006 15:04"},
 	"en": {Caption: "Content of this folder", Name: "Name", Size: "Size", Changed: "Changed", Up: "One level up",
-		Empty: "This folder is empty.", More: "Only the first 5000 entries are shown. Please use a WebDAV program for larger folders.",
+		Empty: "This folder is empty.", More: "Only the first 5000 entries are shown. Please open larger folders with a network drive or a program; “Help” says how.",
 		Folder: "folder", Root: "Mailboxes", Reason: "Reason of the return:",
 		ByNumber: "Every mailbox to which you have access can be opened by its number too. Append it to this address, for example:",
 		Hint:     "note", Large: "By default, a network drive of Windows opens no file over 50 MB. You can download it here in the browser.",
 		Void: "A file in this folder is empty (0 bytes). If it was just uploaded by a network drive, its content has not arrived; by default, Windows sends no file over 50 MB.", More50: "What you can do",
-		NoneListed: "There are too many mailboxes to show them all. Only those that you are responsible for stand here.", decimal: ".", date: "2 Jan 2006 15:04"},
+		NoneListed: "There are too many mailboxes to show them all. Only those that you are responsible for stand here.", decimal: ".", bytes: " bytes", date: "2 Jan 2006 15:04"},
 }
 
 var pageTemplate = template.Must(template.New("listing").Parse(
@@ -122,7 +122,7 @@ func (q *request) row(n *mailbox.Node, base string, text pageText) row {
 	r := row{Name: n.Name, Href: string(href), Folder: n.Folder, Reason: n.ReturnedWith()}
 	if !n.Folder {
 		size := n.Entry.Version.Size
-		r.Size, r.Large, r.Void = humanSize(size, text.decimal), size > windowsLimit, size == 0
+		r.Size, r.Large, r.Void = humanSize(size, text), size > windowsLimit, size == 0
 	}
 	if m := n.Entry.Modified; !m.IsZero() {
 		r.Changed = m.In(q.h.zone).Format(text.date)
@@ -133,15 +133,15 @@ func (q *request) row(n *mailbox.Node, base string, text pageText) row {
 
 // humanSize writes bytes with at most one decimal, in units of 1,000 as
 // browsers do.
-func humanSize(n int64, decimal string) string {
+func humanSize(n int64, text pageText) string {
 	if n < 1000 {
-		return strconv.FormatInt(n, 10) + " Byte"
+		return strconv.FormatInt(n, 10) + text.bytes
 	}
 	f := float64(n)
 	for _, unit := range []string{"kB", "MB", "GB", "TB"} {
 		f /= 1000
 		if f < 999.95 || unit == "TB" {
-			return strings.Replace(strconv.FormatFloat(f, 'f', 1, 64), ".", decimal, 1) + " " + unit
+			return strings.Replace(strconv.FormatFloat(f, 'f', 1, 64), ".", text.decimal, 1) + " " + unit
 		}
 	}
 	return ""

@@ -268,8 +268,8 @@ var sentences = map[mailbox.Reason]pair{
 		"Wer dieses Dokument verfasst hat, ist seit der Wiederherstellung nicht mehr bekannt. Bitte legen Sie es unter einem anderen Namen neu in den Postausgang.",
 		"Who wrote this document is not known since the restoration. Please put it into the outbox anew, under another name."},
 	mailbox.ReasonCatalog: {
-		"Das Verzeichnis ist gerade nicht verfügbar. Bitte versuchen Sie es in einigen Minuten noch einmal.",
-		"The catalogue is not available at the moment. Please try again in a few minutes."},
+		"Die Postfächer sind gerade nicht erreichbar. Bitte versuchen Sie es in einigen Minuten noch einmal.",
+		"The mailboxes cannot be reached at the moment. Please try again in a few minutes."},
 	mailbox.ReasonStaging: {
 		"Gerade werden zu viele Dateien gleichzeitig hochgeladen. Bitte versuchen Sie es in einigen Minuten noch einmal.",
 		"Too many files are being uploaded at the moment. Please try again in a few minutes."},

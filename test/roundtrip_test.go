@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -108,6 +109,18 @@ func TestInfectedUploadIsRefused(t *testing.T) {
 	}
 	if n != len(places) {
 		t.Errorf("%d audit records with digest and signature, want %d", n, len(places))
+	}
+	// Who it was, the security address finds by the number that its mail gives.
+	row := regexp.MustCompile(`(?m)^(\d+) +anna `).FindStringSubmatch(w.CLI("", "account", "list"))
+	told := false
+	for _, m := range w.WaitMails(t, "sicherheit@kasse.example", 2) {
+		told = told || row != nil && strings.Contains(m.Text, "Konto Nr.: "+row[1]+"\n")
+		if strings.Contains(m.Raw, "anna") {
+			t.Errorf("the mail names the uploader:\n%s", m.Raw)
+		}
+	}
+	if !told {
+		t.Errorf("no mail gives anna's number %q", row)
 	}
 	if m := w.Mails("bert@example.org"); len(m) > 0 && strings.Contains(m[0].Raw, "neue Dokumente") {
 		t.Errorf("a notice was sent for an infected upload:\n%s", m[0].Raw)

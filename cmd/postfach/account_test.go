@@ -36,7 +36,8 @@ func TestAccountCommands(t *testing.T) {
 	s.must("", "account", "revoke", "anna", "--role", "clerk", "--member", "0815")
 	s.must("neues langes Kennwort\n", "account", "password", "anna", "--password-stdin")
 	s.must("", "account", "disable", "bert")
-	contains(t, s.must("", "account", "list"), "disabled", "clerk 0816", "machine")
+	contains(t, s.must("", "account", "list"), "disabled", "clerk 0816", "machine", "NO.  LOGIN", "1    anna")
+	contains(t, s.must("", "account", "show", "bert"), "account no.:", "2")
 	s.must("", "account", "enable", "bert")
 	contains(t, s.must("", "account", "unlock", "bert"), "0 networks")
 
@@ -44,7 +45,7 @@ func TestAccountCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.must("", "account", "show", "anna", "--json")), &a); err != nil {
 		t.Fatal(err)
 	}
-	if a.Email != "anna.beispiel@example.org" || a.Layout != "members" || len(a.Grants) != 2 || a.Grants[0].InForce || !a.Grants[1].InForce || a.Grants[1].Responsible {
+	if a.Email != "anna.beispiel@example.org" || a.Layout != "members" || len(a.Grants) != 2 || a.ID != 1 || a.Grants[0].InForce || !a.Grants[1].InForce || a.Grants[1].Responsible {
 		t.Errorf("%+v", a)
 	}
 	if err := json.Unmarshal([]byte(s.must("", "account", "show", "bert", "--json")), &a); err != nil || a.Grants[0].Member != "all" || a.Disabled {

@@ -21,25 +21,26 @@ type accountList struct {
 
 // accountRow is an account as it is listed. No password in any form stands in it.
 type accountRow struct {
-	Login           string     `json:"login"`
-	Person          string     `json:"person"`
-	Email           string     `json:"email,omitempty"`
-	Language        string     `json:"language,omitempty"`
-	Address         string     `json:"address,omitempty"` // lines
-	Kind            string     `json:"kind"`
-	Layout          string     `json:"layout"`
-	Disabled        bool       `json:"disabled"`
-	HasPassword     bool       `json:"has_password"`
-	LetterUntil     time.Time  `json:"letter_until,omitzero"` // the one-time password waits until then
-	NoDAVPassword   bool       `json:"no_dav_password,omitempty"`
-	AppPasswords    int        `json:"app_passwords"` // valid ones
-	OIDCIssuer      string     `json:"oidc_issuer,omitempty"`
-	OIDCSubject     string     `json:"oidc_subject,omitempty"`
-	PasswordChanged time.Time  `json:"password_changed,omitzero"`
-	Created         time.Time  `json:"created"`
-	Networks        []string   `json:"networks,omitempty"`
-	ReleaseDirect   bool       `json:"release_direct,omitempty"`
-	Grants          []grantRow `json:"grants"`
+	ID              mailbox.AccountID `json:"id"` // as mails and the audit log name it
+	Login           string            `json:"login"`
+	Person          string            `json:"person"`
+	Email           string            `json:"email,omitempty"`
+	Language        string            `json:"language,omitempty"`
+	Address         string            `json:"address,omitempty"` // lines
+	Kind            string            `json:"kind"`
+	Layout          string            `json:"layout"`
+	Disabled        bool              `json:"disabled"`
+	HasPassword     bool              `json:"has_password"`
+	LetterUntil     time.Time         `json:"letter_until,omitzero"` // the one-time password waits until then
+	NoDAVPassword   bool              `json:"no_dav_password,omitempty"`
+	AppPasswords    int               `json:"app_passwords"` // valid ones
+	OIDCIssuer      string            `json:"oidc_issuer,omitempty"`
+	OIDCSubject     string            `json:"oidc_subject,omitempty"`
+	PasswordChanged time.Time         `json:"password_changed,omitzero"`
+	Created         time.Time         `json:"created"`
+	Networks        []string          `json:"networks,omitempty"`
+	ReleaseDirect   bool              `json:"release_direct,omitempty"`
+	Grants          []grantRow        `json:"grants"`
 }
 
 type grantRow struct {
@@ -53,7 +54,7 @@ type grantRow struct {
 
 func accountRowOf(c auth.Credentials, now time.Time) accountRow {
 	a := c.Account
-	row := accountRow{Login: string(a.Login), Person: c.Person.Name, Email: c.Person.Email, Language: c.Person.Language, Kind: string(a.Kind),
+	row := accountRow{ID: a.ID, Login: string(a.Login), Person: c.Person.Name, Email: c.Person.Email, Language: c.Person.Language, Kind: string(a.Kind),
 		Layout: string(a.Layout), Disabled: a.Disabled, HasPassword: a.Password != "", PasswordChanged: a.PasswordChanged,
 		Created: a.Created, ReleaseDirect: a.ReleaseDirect, Grants: []grantRow{}}
 	row.Address, row.NoDAVPassword = c.Person.Address, a.NoDAVPassword
@@ -79,6 +80,9 @@ func accountRowOf(c auth.Credentials, now time.Time) accountRow {
 	}
 	return row
 }
+
+// number is what a mail says instead of a name.
+func (r accountRow) number() string { return strconv.FormatInt(int64(r.ID), 10) }
 
 func (r accountRow) state() string {
 	switch {
@@ -148,8 +152,8 @@ func (c *accountList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	l := newListing(e, c.JSON, []string{"LOGIN", "PERSON", "E-MAIL", "KIND", "STATE", "GRANTS IN FORCE"}, func(r accountRow) []string {
-		return []string{r.Login, r.Person, r.Email, r.Kind, r.state(), r.grantsInForce()}
+	l := newListing(e, c.JSON, []string{"NO.", "LOGIN", "PERSON", "E-MAIL", "KIND", "STATE", "GRANTS IN FORCE"}, func(r accountRow) []string {
+		return []string{r.number(), r.Login, r.Person, r.Email, r.Kind, r.state(), r.grantsInForce()}
 	})
 	now := time.Now()
 	for _, cr := range accounts {
@@ -188,7 +192,7 @@ func (c *accountShow) Run(e *env) error {
 	if row.ReleaseDirect {
 		direct = "may write into the root under four-eyes"
 	}
-	if err := e.facts([2]string{"login", row.Login}, [2]string{"person", row.Person}, [2]string{"e-mail", row.Email},
+	if err := e.facts([2]string{"account no.", row.number()}, [2]string{"login", row.Login}, [2]string{"person", row.Person}, [2]string{"e-mail", row.Email},
 		[2]string{"language", row.Language},
 		[2]string{"address", strings.ReplaceAll(row.Address, "\n", ", ")}, [2]string{"kind", row.Kind}, [2]string{"layout", row.Layout}, [2]string{"state", row.state()},
 		[2]string{"password changed", moment(row.PasswordChanged, zone)}, [2]string{"created", moment(row.Created, zone)},
