@@ -291,7 +291,7 @@ func (w *writer) undo(shared bool) {
 
 // commit makes the changes durable and answers their callers.
 func (w *writer) commit(ran []*job) {
-	if _, err := w.conn.Exec("COMMIT"); err != nil {
+	if err := w.conn.Commit(); err != nil {
 		w.doubt.Store(true)
 		w.undo(false)
 		w.o.Log.Error("catalog commit failed", "err", err, "changes", len(ran))

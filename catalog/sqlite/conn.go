@@ -40,6 +40,7 @@ type Conn struct {
 
 	arena uintptr
 	used  int
+	log   *log // nil until the first Commit
 
 	closing sync.Mutex // between Interrupt and Close
 }
@@ -103,6 +104,8 @@ func (c *Conn) Close() error {
 	var err error
 	if rc := sqlite3.Xsqlite3_close_v2(c.tls, c.db); rc != sqlite3.SQLITE_OK {
 		err = c.fault(rc)
+	} else {
+		c.log.free(c.tls)
 	}
 	libc.Xfree(c.tls, c.out)
 	libc.Xfree(c.tls, c.arena)
