@@ -50,7 +50,7 @@ func TestAlerts(t *testing.T) {
 			}
 		}
 	}
-	for _, subject := range []string{"scanner_ready", "signatures_age", "notices_oldest", "node_filesystem", "backup"} {
+	for _, subject := range []string{"scanner_ready", "signatures_age", "notices_oldest", "node_filesystem", "backup", "pg_stat_archiver"} { // P64 at the last
 		if !strings.Contains(all.String(), subject) {
 			t.Errorf("no rule speaks of %s", subject)
 		}

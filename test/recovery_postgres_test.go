@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"postfach/catalog/pgtest"
 	"postfach/test/world"
@@ -14,8 +15,9 @@ import (
 
 // TestPostgresArchive: with the configuration of docs/postgresql.md, a catalog
 // whose server is destroyed comes back with everything that was acknowledged and
-// archived; one that is older is refused until somebody says that it was
-// restored, and then gives no id twice and repeats no mail (L16, P63).
+// archived, up to the minute that was chosen; one that is older is refused until
+// somebody says that it was restored, and then gives no id twice and repeats no
+// mail (L16, P63, P64).
 func TestPostgresArchive(t *testing.T) {
 	t.Parallel()
 	long(t)
@@ -32,6 +34,9 @@ func TestPostgresArchive(t *testing.T) {
 	w.Put(t, "anna", "/dav/an_KVBbg/nach%20der%20Basis.txt", "zwei")
 	w.Move(t, "bert", "/dav/0815/an_KVBbg/vor%20der%20Basis.txt", "/dav/0815/KVBBG-SB-Posteingang/vor%20der%20Basis.txt", 201)
 	last := fileID(t, w, "/dav/an_KVBbg/nach%20der%20Basis.txt")
+	before := minute(t, s) // a mistake follows
+	w.Do(t, world.Exchange{As: "anna", Method: "DELETE", Path: "/dav/an_KVBbg/nach%20der%20Basis.txt", Want: 204})
+	w.Put(t, "anna", "/dav/an_KVBbg/danach.txt", "drei")
 	w.WaitMails(t, "bert@example.org", 1)
 	must(t, w.Stop())
 	archive(t, s)
@@ -61,14 +66,18 @@ func TestPostgresArchive(t *testing.T) {
 	destroy()
 	must(t, os.RemoveAll(wal))
 	must(t, os.Rename(away, wal))
+	must(t, s.Run(strings.ReplaceAll(paths.Replace(block(t, "postgresql.md", "minute")), "2027-03-03 14:05:00+01", before)))
 	recovered()
+	w.Launch()
+	refusedStart(t, w, "the catalog is older than the storage")
 	out := follow(t, w, block(t, "postgresql.md", "here"), "/etc/postfach/postfach.yaml", w.Config,
 		"postgres://postfach_owner@db.example.org/postfach", "'"+s.URL(database)+"'")
 	if !strings.Contains(out, "mails are held") {
 		t.Error(out)
 	}
-	before := len(w.AllMails())
+	mails := len(w.AllMails())
 	w.Serve()
+	w.Do(t, world.Exchange{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/danach.txt", Want: 404})
 	for path, want := range map[string]string{"KVBBG-SB-Posteingang/vor%20der%20Basis.txt": "eins", "an_KVBbg/nach%20der%20Basis.txt": "zwei"} {
 		if a := w.Get(t, "bert", "/dav/0815/"+path); string(a.Body) != want {
 			t.Errorf("%s: %q", path, a.Body)
@@ -80,12 +89,23 @@ func TestPostgresArchive(t *testing.T) {
 	}
 	w.CLI("", "notice", "release")
 	w.WaitMails(t, "anna@example.org", 1)
-	if n := len(w.AllMails()); n != before+1 {
-		t.Errorf("%d mails after the restore, not 1", n-before)
+	if n := len(w.AllMails()); n != mails+1 {
+		t.Errorf("%d mails after the restore, not 1", n-mails)
 	}
 	if out := w.CLI("", "audit", "replay", "--verify"); !strings.Contains(out, "0 differences") || !strings.Contains(out, "0 missing") {
 		t.Error(out)
 	}
+}
+
+// minute is a moment by the server's clock between what came before the call
+// and what comes after it.
+func minute(t *testing.T, s *pgtest.Server) string {
+	t.Helper()
+	time.Sleep(1500 * time.Millisecond)
+	rows, err := s.Query("postgres", "SELECT clock_timestamp()::text")
+	must(t, err)
+	time.Sleep(1500 * time.Millisecond)
+	return rows[0][0]
 }
 
 // archive waits until everything that was written is archived.
