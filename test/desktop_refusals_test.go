@@ -143,6 +143,10 @@ func testTooLargeForDesk(t *testing.T, d *desk, number string) {
 func testOverQuota(t *testing.T, d *desk, number string) {
 	d.write("an_KVBbg/eins.bin", random(t, 35<<20))
 	d.sync()
+	about, _ := newRemoteAt(t, d.rec, "rclone", "nextcloud", d.login).run("about", "REMOTE")
+	if said := strings.Join(strings.Fields(about), " "); !strings.Contains(said, "Total: 60 MiB Used: 35 MiB Free: 25 MiB") {
+		t.Errorf("rclone about: %s", about)
+	}
 	d.write("an_KVBbg/zwei.bin", random(t, 35<<20))
 	r := d.try()
 	r.says(t, "exceeds the quota")
@@ -291,6 +295,11 @@ func testUploadOnly(t *testing.T, o *office) {
 			d.sync()
 			if got := string(o.Get(t, clerk, "/dav/an_KVBbg/"+login+"/Lieferung.csv").Body); got != "1;2;3 neu" {
 				t.Errorf("arrived as %q", got)
+			}
+			// Another data centre of the same member learns nothing of it.
+			o.AddAccount(world.Account{Login: "rz2-" + clerk, Role: "datacentre", Member: number})
+			if names := o.Names(t, "rz2-"+clerk, "/dav/"+number+"/an_KVBbg/"); len(names) > 0 {
+				t.Errorf("the other data centre sees %q", names)
 			}
 			// Another desk of the same account is told that it may not read.
 			second := newDesk(t, o.World, v, login)

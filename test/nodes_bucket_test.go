@@ -119,8 +119,8 @@ func TestNodesChunks(t *testing.T) {
 }
 
 // TestNodesJanitor: what a killed node left in the bucket is removed when it is
-// older than any upload can be, by whichever nodes sweep, and nothing else
-// ever: no document, and nothing of an upload that another node has under way.
+// older than any upload can be, its chunks with which nobody goes on too, by
+// whichever nodes sweep, and nothing else ever: no document, and nothing of an upload that another node has under way.
 func TestNodesJanitor(t *testing.T) {
 	long(t)
 	dir := t.TempDir()
@@ -133,13 +133,20 @@ func TestNodesJanitor(t *testing.T) {
 	n, server, bucket := bucketNodes(t, o)
 	a, b := n[0], n[1]
 	a.Put(t, "anna", "/dav/an_KVBbg/bleibt.txt", "bleibt")
-	open := func() (keys []string) {
+	keys := func(part string) (keys []string) {
 		for _, key := range server.Keys(t, bucket) {
-			if strings.Contains(key, "/.open/") {
+			if strings.Contains(key, part) {
 				keys = append(keys, key)
 			}
 		}
 		return keys
+	}
+	open := func() []string { return keys("/.open/") }
+	b.Do(t, world.Exchange{As: "anna", Method: "MKCOL", Path: chunksOf + "9", Want: 201})
+	b.Do(t, world.Exchange{As: "anna", Method: "PUT", Path: chunksOf + "9/1", Body: "nie verbunden", Want: 201})
+	chunks := len(keys(".chunks/"))
+	if chunks == 0 {
+		t.Error("no chunk is in the bucket")
 	}
 	// slow begins an upload larger than a part that ends when its body may.
 	slow := func(w *world.World, name string) (release func(), done chan int) {
@@ -183,6 +190,9 @@ func TestNodesJanitor(t *testing.T) {
 	if got := open(); len(got) != 2 {
 		t.Errorf("after a sweep among young uploads: %q", got)
 	}
+	if got := keys(".chunks/"); len(got) != chunks {
+		t.Errorf("after a sweep among young chunks: %q", got)
+	}
 	release()
 	if status := <-done; status != 201 {
 		t.Errorf("the upload that was under way: %d", status)
@@ -192,6 +202,9 @@ func TestNodesJanitor(t *testing.T) {
 	must(t, os.WriteFile(clock, []byte("0s"), 0o600))
 	if got := open(); len(got) != 0 {
 		t.Errorf("what the killed node left is still there: %q", got)
+	}
+	if got := keys(".chunks/"); len(got) != 0 {
+		t.Errorf("chunks of the killed node, with which nobody goes on, are still there: %q", got)
 	}
 	a.Do(t, world.Exchange{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/verloren.bin", Want: 404})
 	b.Do(t, world.Exchange{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/bleibt.txt", Want: 200, Contains: "bleibt"})

@@ -84,7 +84,7 @@ job;Anna Größe;anna@example.org;;clerk;0815;machine;
 	s.refuse(exitRefused, "anna", "", "account", "letter", "anna", "--out", filepath.Join(s.dir, "c.pdf"))
 	s.must("", "account", "set", "anna", "--address", "Weg 9|14467 Potsdam")
 	s.refuse(exitRefused, "", "", "account", "letter", "anna", "--out", filepath.Join(s.dir, "nowhere", "c.pdf"))
-	contains(t, s.must("", "audit", "list", "--operation", "one-time-password"), "anna", "emil", "valid until")
+	contains(t, s.must("", "audit", "list", "--operation", "one-time-password"), "anna", "emil", "valid until", "order Brief 17", "system user")
 
 	text, err := exec.Command("pdftotext", out, "-").Output()
 	if err != nil {
