@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -166,58 +165,4 @@ func TestDesktopRestart(t *testing.T) {
 			t.Errorf("%d names, not %d", len(now), len(before)+12)
 		}
 	})
-}
-
-// TestDesktopRestore: after a restore of an older backup no client deletes what
-// the backup does not know: the data fingerprint is another one, and what was
-// newer on the desk comes back to the server (issue 4, item 1).
-func TestDesktopRestore(t *testing.T) {
-	w := whole(t, world.Everybody())
-	var desks []*desk
-	for _, v := range vendors {
-		d := newDesk(t, w, v, "anna")
-		d.env = []string{"OWNCLOUD_BLACKLIST_TIME_MAX=25"}
-		desks = append(desks, d)
-	}
-	desks[0].write("an_KVBbg/alt.txt", "alt")
-	desks[0].write("an_KVBbg/geändert.txt", "erste Fassung")
-	desks[0].sync()
-	desks[1].sync()
-	copied := filepath.Join(t.TempDir(), "catalog.db")
-	w.CLI("", "backup", copied)
-	time.Sleep(1100 * time.Millisecond)
-	desks[0].write("an_KVBbg/nach der Sicherung.txt", "neu")
-	desks[0].write("an_KVBbg/geändert.txt", "zweite Fassung")
-	desks[0].sync()
-	desks[1].sync()
-	must(t, w.Stop())
-	for _, f := range []string{"catalog.db", "catalog.db-wal", "catalog.db-shm"} {
-		_ = os.Remove(filepath.Join(w.Data, f))
-	}
-	if out, err := exec.Command("cp", copied, filepath.Join(w.Data, "catalog.db")).CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
-	w.Serve()
-	for range 2 {
-		for _, d := range desks {
-			d.try()
-			if !d.has("an_KVBbg/nach der Sicherung.txt") || d.read("an_KVBbg/nach der Sicherung.txt") != "neu" {
-				t.Fatalf("%s lost what the backup did not know: %v", d.vendor, d.tree())
-			}
-		}
-	}
-	// The newer content is somewhere on each desk and on the server.
-	on := served(t, w, "anna", "/dav/")
-	for _, d := range desks {
-		found := false
-		for name := range d.tree() {
-			found = found || !strings.HasSuffix(name, "/") && d.read(name) == "zweite Fassung"
-		}
-		if !found {
-			t.Errorf("%s lost the second version: %v", d.vendor, d.tree())
-		}
-	}
-	if on["an_KVBbg/nach der Sicherung.txt"] == "" {
-		t.Errorf("the server did not get it back: %v", on)
-	}
 }
