@@ -63,7 +63,7 @@ var (
 	textPeriod           = text{"Die Berechtigung endet vor ihrem Beginn.", "The grant ends before it begins."}
 	textTwoSides         = text{"Ein Konto hat nicht zugleich Rollen der Kasse und eines Mitglieds; legen Sie ein zweites Konto derselben Person an.", "An account does not hold roles of the authority and of a member at once; make a second account of the same person."}
 	textDirect           = text{"Das Konto zeigt ein Postfach unmittelbar (Ansicht direct) und darf deshalb nur ein Mitglied haben. Stellen Sie zuerst die Ansicht members ein; die Pfade des Kontos ändern sich dadurch.", "The account shows one mailbox directly (layout direct), so it can have one member only. Set the layout members first; this changes the account's paths."}
-	textProgramName      = text{"„%s“ ist kein Name für ein Gerätepasswort: 1 bis %d Bytes ohne Steuerzeichen, zum Beispiel „Notebook Büro“.", "%q is no name for an app password: 1 to %d bytes without control characters, for example \"office laptop\"."}
+	textProgramName      = text{"„%s“ ist kein Name für ein Gerätepasswort: höchstens %d Zeichen, mit Umlauten etwas weniger, zum Beispiel „Notebook Büro“.", "%q is no name for an app password: at most %d characters, with umlauts a little less, for example \"office laptop\"."}
 	textNoAppPassword    = text{"Das Konto hat kein gültiges Gerätepasswort mit der Nummer %d.", "The account has no valid app password with the number %d."}
 	textManyAppPasswords = text{"Das Konto hat schon %d Gerätepasswörter. Widerrufen Sie zuerst eines, das nicht mehr gebraucht wird.", "The account has %d app passwords already. Revoke one that is no longer needed first."}
 	textDisabled         = text{"Das Konto „%s“ ist gesperrt.", "The account %q is disabled."}

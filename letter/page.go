@@ -186,9 +186,9 @@ var texts = map[bool]text{
 		subject: "Ihr Zugang zum elektronischen Postfach", hello: "Guten Tag %s,",
 		intro: "mit diesem Brief erhalten Sie Ihren persönlichen Zugang. Bitte geben Sie ihn an niemanden weiter.",
 		link:  "Adresse", login: "Anmeldename", password: "Einmalkennwort",
-		valid: "Das Einmalkennwort gilt für eine einzige Anmeldung, bis einschließlich %s.", scan: "Adresse zum Abfotografieren",
+		valid: "Das Einmalkennwort gilt für eine einzige Anmeldung, bis einschließlich %s.", scan: "QR-Code mit der Adresse",
 		steps: []string{
-			"Öffnen Sie im Browser die Adresse, oder fotografieren Sie das Quadrat mit dem Telefon ab.",
+			"Öffnen Sie die Adresse im Browser, oder scannen Sie den QR-Code mit dem Telefon.",
 			"Geben Sie unter „Erste Anmeldung mit dem Brief“ den Anmeldenamen und das Einmalkennwort ein.",
 			"Legen Sie ein eigenes Kennwort mit mindestens 12 Zeichen fest. Danach gilt das Einmalkennwort nicht mehr.",
 		},
@@ -206,9 +206,9 @@ var texts = map[bool]text{
 		subject: "Your access to the electronic mailbox", hello: "Dear %s,",
 		intro: "this letter gives you your personal access. Please do not pass it on to anybody.",
 		link:  "Address", login: "User name", password: "One-time password",
-		valid: "The one-time password is valid for a single sign-in, up to and including %s.", scan: "Address for your camera",
+		valid: "The one-time password is valid for a single sign-in, up to and including %s.", scan: "QR code of the address",
 		steps: []string{
-			"Open the address in your browser, or point the camera of your telephone at the square.",
+			"Open the address in your browser, or scan the QR code with your telephone.",
 			"Below “First sign-in with the letter”, enter the user name and the one-time password.",
 			"Choose a password of your own with at least 12 characters. The one-time password then ends.",
 		},

@@ -124,7 +124,7 @@ var sentences = map[mailbox.Reason]pair{
 		"This draft comes from another system and its author is not known, but the four-eyes principle needs one. Please have its author upload the draft."},
 
 	mailbox.ReasonSignIn: {
-		"Bitte melden Sie sich mit Ihrem Benutzernamen und Ihrem Kennwort an.",
+		"Bitte melden Sie sich mit Ihrem Anmeldenamen und Ihrem Kennwort an.",
 		"Please sign in with your user name and password."},
 	mailbox.ReasonInsecure: {
 		"Über diese Verbindung wird kein Kennwort angenommen. Bitte verwenden Sie eine Adresse, die mit https:// beginnt.",
