@@ -16,7 +16,7 @@ TOOLS_TEST  += mount.davfs gio gvfsd-dav kioclient dbus-run-session unshare
 TOOLS_BENCH := clamd clamdscan apache2 rclone initdb nextcloudcmd owncloudcmd mount.davfs
 TOOLS_CHECK := clamd git
 
-.PHONY: help build demo tour check fmt vet lint unit fuzz test tests crash desktops faults linear s3 bench litmus dockerlint vuln clean tools-test FORCE
+.PHONY: help build demo tour check fmt vet lint unit fuzz test tests crash desktops large faults linear s3 bench litmus dockerlint vuln clean tools-test FORCE
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,10 @@ desktops: tools-test build ## 11 series of 200 operations on each of two desktop
 	@POSTFACH_DESKTOP_SEED=$(or $(DESKTOP_SEED),100) POSTFACH_DESKTOP_SERIES=$(or $(DESKTOP_SERIES),11) \
 		POSTFACH_DESKTOP_OPERATIONS=200 POSTFACH_RESULTS=$(CURDIR)/docs/results \
 		$(GO) test -count=1 -timeout 6h -v -run '^TestDesktopsConverge$$' ./test
+
+large: tools-test build ## either client uploads 1,999 MiB, judged by descriptor and by stream (needs 10 GB of disk)
+	@POSTFACH_LARGE=1999 POSTFACH_RESULTS=$(CURDIR)/docs/results \
+		$(GO) test -count=1 -timeout 2h -v -run '^TestDesktopLargeFile$$' ./test
 
 litmus: tools-test build ## Debian's litmus in a member's an_KVBbg and in a caseworker's Postausgang
 	@$(GO) test -count=1 -timeout 20m -v -run '^TestLitmus' ./test

@@ -3,6 +3,7 @@
 package test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -42,6 +43,7 @@ type asked struct {
 	query        string
 	status       int
 	header       http.Header
+	took         time.Duration // until it was answered
 }
 
 func (a asked) String() string { return fmt.Sprintf("%s %s → %d", a.method, a.path, a.status) }
@@ -84,9 +86,9 @@ func newRecorder(t *testing.T, w *world.World, start func(http.Handler) *httptes
 			sendHalf(w, answer)
 		}
 		a := asked{method: r.Method, path: r.URL.Path, query: r.URL.RawQuery, header: r.Header.Clone()}
-		seen := &statusWriter{ResponseWriter: w}
+		seen, begun := &statusWriter{ResponseWriter: w}, time.Now()
 		proxy.ServeHTTP(seen, r)
-		a.status = seen.status
+		a.status, a.took = seen.status, time.Since(begun)
 		rec.mu.Lock()
 		defer rec.mu.Unlock()
 		rec.all = append(rec.all, a)
@@ -165,8 +167,9 @@ type desk struct {
 	home   string
 	server string // address that the client is given
 	rec    *recorder
-	extra  []string // options of the client
-	hangs  bool     // the client may hang when the server goes away (CLIENTS.md section 7): it is ended after 30 s
+	extra  []string      // options of the client
+	hangs  bool          // the client may hang when the server goes away (CLIENTS.md section 7): it is ended after 30 s
+	limit  time.Duration // of one run; 0 means three minutes
 	env    []string
 }
 
@@ -201,7 +204,7 @@ func (d *desk) try() deskRun {
 		args = append(args, "--exclude", filepath.Join(d.home, "exclude"))
 	}
 	args = append(append(args, d.extra...), "-u", login, "-p", password, d.root, d.server)
-	patience := 3 * time.Minute
+	patience := cmp.Or(d.limit, 3*time.Minute)
 	if d.hangs {
 		patience = 30 * time.Second
 	}
