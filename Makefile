@@ -85,7 +85,7 @@ desktops: tools-test build ## 11 series of 200 operations on each of two desktop
 		POSTFACH_DESKTOP_OPERATIONS=200 POSTFACH_RESULTS=$(CURDIR)/docs/results \
 		$(GO) test -count=1 -timeout 6h -v -run '^TestDesktopsConverge$$' ./test
 
-large: tools-test build ## either client uploads 1,999 MiB, judged by descriptor and by stream (needs 10 GB of disk)
+large: tools-test build ## either client uploads 1,999 MiB, judged by descriptor and by stream (resumable, 10 GB of disk)
 	@POSTFACH_LARGE=1999 POSTFACH_RESULTS=$(CURDIR)/docs/results \
 		$(GO) test -count=1 -timeout 2h -v -run '^TestDesktopLargeFile$$' ./test
 

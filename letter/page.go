@@ -112,7 +112,7 @@ func (d *document) access(y float64, l Letter, t text) (float64, error) {
 		most         float64
 	}{{t.link, l.Link, 11}, {t.login, l.Login, 14}, {t.password, l.Password, 17}} {
 		d.SetFont("sans", "", 9)
-		at = d.line(left+5, at, 6.2, f.label)
+		at = d.line(left+5, at, 5+f.most/10, f.label)
 		d.fit("mono", "", f.most, 5, inner, f.value)
 		at = d.line(left+5, at, 10, f.value)
 	}

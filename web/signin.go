@@ -29,12 +29,16 @@ var credentialsPart = `<label for="login">{{.T.Login}}</label>
 <input id="login" name="login" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="200" required value="{{.Login}}">
 `
 
-// signInTemplate is the page that a letter leads to.
-var signInTemplate = template.Must(template.New("sign-in").Parse(alertPart +
-	`{{if not .Alert}}<h2>{{.T.Known}}</h2>
+// knownPart is the way of who has a password already: first on the page, but
+// below the form where something has just been typed into that.
+var knownPart = `<h2>{{.T.Known}}</h2>
 <p><a class="button" href="{{.Open}}">{{.T.OpenMailbox}}</a></p>
 <p>{{.T.BrowserAsks}}</p>
-{{end}}<h2>{{.T.FirstTime}}</h2>
+`
+
+// signInTemplate is the page that a letter leads to.
+var signInTemplate = template.Must(template.New("sign-in").Parse(alertPart +
+	`{{if not .Alert}}` + knownPart + `{{end}}<h2>{{.T.FirstTime}}</h2>
 <p>{{.T.FirstTimeHow}}</p>
 <form method="post" action="/anmelden">
 <input type="hidden" name="postfach" value="{{.Number}}">
@@ -42,7 +46,7 @@ var signInTemplate = template.Must(template.New("sign-in").Parse(alertPart +
 <input id="password" name="password" type="password" autocomplete="off" maxlength="256" required aria-describedby="hint">
 <p><button>{{.T.Next}}</button></p>
 </form>
-<p><a href="/anmelden/geraete">{{.T.ToDevices}}</a></p>
+{{if .Alert}}` + knownPart + `{{end}}<p><a href="/anmelden/geraete">{{.T.ToDevices}}</a></p>
 `))
 
 // chooseTemplate demands a password of the person's own.

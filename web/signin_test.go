@@ -28,7 +28,7 @@ func TestLetterToOwnPassword(t *testing.T) {
 	w.get("/postfach/0815").want(t, 200, `action="/anmelden"`, `href="/dav/0815/"`, "Erste Anmeldung mit dem Brief")
 
 	typed := strings.ToLower(strings.ReplaceAll(code, "-", " "))
-	w.post("/anmelden", "login", "anna", "password", typed+"x").want(t, 403, "stimmt nicht", `role="alert"`, `value="anna"`)
+	w.post("/anmelden", "login", "anna", "password", typed+"x").want(t, 403, "stimmt nicht", `role="alert"`, `value="anna"`, "schon ein eigenes Kennwort")
 	p := w.post("/anmelden", "login", "ANNA", "password", typed, "postfach", "0815").want(t, 200, "Guten Tag Anna Größe,", "mindestens 12 Zeichen")
 	ticket := p.field(t, "ticket")
 	if strings.Contains(p.body, code) || strings.Contains(p.body, typed) {
