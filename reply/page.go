@@ -23,7 +23,7 @@ button,a.button{font:inherit;font-weight:600;display:inline-block;margin:1.2rem 
 input:focus-visible,button:focus-visible,a.button:focus-visible{outline:3px solid #0b4f8a;outline-offset:2px}
 .alert{border-left:.4rem solid #a4001d;padding:.3rem .8rem;background:#fbeaec;color:#1a1a1a}.note{border-left:.4rem solid #767676;padding:.3rem .8rem}
 code{font:1.05em/1.4 monospace;overflow-wrap:anywhere}
-@media(max-width:34rem){table{table-layout:fixed;font-size:.9rem;hyphens:auto}th,td{padding-right:.4rem}td.n,th.n{white-space:normal;width:29%}}
+@media(max-width:34rem){table{table-layout:fixed;font-size:.9rem;hyphens:auto}th,td{padding-right:.4rem;vertical-align:top}td.n,th.n{white-space:normal;width:29%}}
 @media(prefers-color-scheme:dark){body{color:#eee;background:#16181b}a{color:#8cc4ff}a:focus-visible,input:focus-visible,button:focus-visible,a.button:focus-visible{outline-color:#8cc4ff}
 input{background:#22262b}.alert{background:#4a1620;color:#fff}}`
 

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,16 +17,20 @@ import (
 )
 
 // TestDesktopHarm: no sequence of answers makes a client remove from the desk what
-// the server does not hold, nor lets it go round in circles. All of it runs at
-// once, since it is mostly the clients' waiting; scanner outage, revoked grants,
-// release, recall, restart and restore have tests of their own
-// (desktop_refusals_test.go, desktop_events_test.go).
+// the server does not hold, nor lets it go round in circles. Eight desks work at
+// once, since it is mostly the clients' waiting, and more might be refused for
+// signing in all together; scanner outage, the last grant, restart and restore have
+// tests of their own (desktop_refusals_test.go, desktop_events_test.go,
+// desktop_restore_test.go).
 func TestDesktopHarm(t *testing.T) {
 	o := newOffice(t, world.Options{})
 	var running sync.WaitGroup
+	turn := make(chan struct{}, 8)
 	both := func(name string, test func(t *testing.T, d *desk, number string)) {
 		for _, v := range vendors {
 			running.Go(func() {
+				turn <- struct{}{}
+				defer func() { <-turn }()
 				t.Run(name+"/"+v, func(t *testing.T) {
 					number, login := o.clerk(t)
 					test(t, newDesk(t, o.World, v, login), number)
@@ -36,7 +39,9 @@ func TestDesktopHarm(t *testing.T) {
 		}
 	}
 	renamedWhileTakenOver(both)
-	folderRemovedElsewhere(both)
+	goneElsewhere(both)
+	movedElsewhere(both)
+	roleChanges(o, both)
 	shortListings(both)
 	oneGrantEnds(o, both)
 	running.Wait()
@@ -90,55 +95,6 @@ func renamedWhileTakenOver(both eachDesk) {
 			t.Errorf("it does not come to rest:\n%s", r.requests)
 		}
 	})
-}
-
-// folderRemovedElsewhere: a folder is removed on another desk, or by a
-// caseworker, while somebody has put something new into it: what the server never
-// had stays where it is, or goes to the server.
-//
-// owncloudcmd 2.11 is at fault two folders down: of folders removed on the server
-// it forgets what is new in folders within (discovery.cpp, processFileFinalize:
-// the job of a removed folder is not connected to subJobFinished, so that
-// _childModified ends there), says "Job within a removed directory? This should
-// not happen!" and removes all of it. No answer of a server can tell it
-// otherwise, short of not removing the folder; it is in docs/desktop-clients.md.
-func folderRemovedElsewhere(both eachDesk) {
-	removed := func(at string, folders int) func(t *testing.T, d *desk, number string) {
-		return func(t *testing.T, d *desk, number string) {
-			if d.vendor == owncloud && folders > 1 {
-				t.Skip("a fault of this client")
-			}
-			d.env = []string{"OWNCLOUD_BLACKLIST_TIME_MAX=25"}
-			d.write("an_KVBbg/Ordner/tief/alt.csv", "1;2;3")
-			d.w.Do(t, world.Exchange{As: "bert", Method: "MKCOL", Path: "/dav/" + number + "/Bescheide", Want: 201})
-			d.w.Do(t, world.Exchange{As: "bert", Method: "MKCOL", Path: "/dav/" + number + "/Bescheide/2026", Want: 201})
-			d.w.Put(t, "bert", "/dav/"+number+"/Bescheide/2026/Bescheid.txt", "Bescheid")
-			d.sync()
-			d.sync()
-			must(t, os.Chmod(d.path("Bescheide"), 0o700))
-			must(t, os.Chmod(d.path("Bescheide/2026"), 0o700))
-			d.write(at, "4;5;6")
-			top, _, _ := strings.Cut(at, "/")
-			as, path := d.login, "/dav/an_KVBbg/Ordner"
-			if top == "Bescheide" {
-				as, path = "bert", "/dav/"+number+"/Bescheide"
-			}
-			d.w.Do(t, world.Exchange{As: as, Method: "DELETE", Path: path, Want: 204})
-			for range 3 {
-				r := d.try()
-				if !d.has(at) || d.read(at) != "4;5;6" {
-					t.Fatalf("taken away\n%s%s", r.requests, tail(r.out))
-				}
-			}
-			if on := served(t, d.w, d.login, "/dav/"); top != "Bescheide" && on[at] == "" {
-				t.Errorf("not on the server: %v", on)
-			}
-		}
-	}
-	both("removed elsewhere, own folder", removed("an_KVBbg/Ordner/neu.csv", 1))
-	both("removed elsewhere, own folder, further down", removed("an_KVBbg/Ordner/tief/neu.csv", 2))
-	both("removed elsewhere, folder of the authority", removed("Bescheide/neu.csv", 1))
-	both("removed elsewhere, folder of the authority, further down", removed("Bescheide/2026/neu.csv", 2))
 }
 
 // TestDesktopSlowScanner: judging a large file takes longer than a client waits
@@ -225,25 +181,18 @@ func oneGrantEnds(o *office, both eachDesk) {
 		o.CLI("", "account", "grant", d.login, "--role", "clerk", "--member", other)
 		d.env = []string{"OWNCLOUD_BLACKLIST_TIME_MAX=25"}
 		d.sync()
-		folder := func(number string) string {
-			all, _ := filepath.Glob(d.path(number + "*"))
-			if len(all) != 1 {
-				t.Fatalf("%v", d.tree())
-			}
-			return filepath.Base(all[0])
-		}
-		rel := folder(other)
+		rel := memberFolder(t, d, other)
 		d.write(rel+"/an_KVBbg/gesendet.txt", "gesendet")
 		// nextcloudcmd waits for ever for somebody to answer whether really
 		// everything is to go, where no file stays.
-		d.write(folder(number)+"/an_KVBbg/bleibt.txt", "bleibt")
+		d.write(memberFolder(t, d, number)+"/an_KVBbg/bleibt.txt", "bleibt")
 		d.sync()
 		o.CLI("", "account", "revoke", d.login, "--role", "clerk", "--member", other)
 		time.Sleep(noticed)
 		d.write(rel+"/an_KVBbg/nur hier.txt", "nur hier")
 		for range 2 {
 			r := d.try()
-			if d.read(folder(number)+"/an_KVBbg/bleibt.txt") != "bleibt" || d.read(rel+"/an_KVBbg/nur hier.txt") != "nur hier" ||
+			if d.read(memberFolder(t, d, number)+"/an_KVBbg/bleibt.txt") != "bleibt" || d.read(rel+"/an_KVBbg/nur hier.txt") != "nur hier" ||
 				d.read(rel+"/an_KVBbg/gesendet.txt") != "gesendet" || len(r.by("DELETE")) > 0 {
 				t.Fatalf("%s%v", r.requests, d.tree())
 			}
@@ -263,6 +212,16 @@ func oneGrantEnds(o *office, both eachDesk) {
 		}
 		same(t, "the server", served(t, d.w, d.login, "/dav/"), d.tree())
 	})
+}
+
+// memberFolder is the folder of a member on the desk of an account with several.
+func memberFolder(t *testing.T, d *desk, number string) string {
+	t.Helper()
+	all, _ := filepath.Glob(d.path(number + "*"))
+	if len(all) != 1 {
+		t.Fatalf("%v", d.tree())
+	}
+	return filepath.Base(all[0])
 }
 
 // TestRefusedMoveIsFeltByOneSide: a sync client's refused move gives the folder

@@ -245,7 +245,7 @@ func (x *worker) try() deskRun {
 }
 
 // forgets: owncloudcmd 2.11 removes what is new two folders and more below one
-// that was removed on another desk; see folderRemovedElsewhere.
+// that was removed on another desk; see goneElsewhere.
 func (x *worker) forgets(file string) bool {
 	return x.vendor == owncloud && slices.ContainsFunc(x.gone, func(a asked) bool {
 		top := x.path(strings.TrimPrefix(a.path, "/remote.php/dav/files/"+x.login+"/"))

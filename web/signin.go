@@ -51,8 +51,8 @@ var signInTemplate = template.Must(template.New("sign-in").Parse(alertPart +
 
 // chooseTemplate demands a password of the person's own.
 var chooseTemplate = template.Must(template.New("choose").Parse(alertPart +
-	`<p>{{printf .T.Hello .Name}}</p>
-<p>{{.T.ChooseHow}}</p>
+	`{{with .Name}}<p>{{printf $.T.Hello .}}</p>
+{{end}}<p>{{.T.ChooseHow}}</p>
 <form method="post" action="/anmelden/kennwort">
 <input type="hidden" name="ticket" value="{{.Ticket}}">
 <input type="hidden" name="postfach" value="{{.Number}}">
@@ -123,7 +123,7 @@ func (h *Handler) choose(w http.ResponseWriter, r *http.Request) {
 	}
 	lang := h.reply.Language(r, "")
 	p := page{Number: r.PostFormValue(fieldNumber), Flow: r.PostFormValue(fieldFlow), Ticket: r.PostFormValue(fieldTicket),
-		Login: r.PostFormValue(fieldLogin), Name: r.PostFormValue(fieldLogin)}
+		Login: r.PostFormValue(fieldLogin)}
 	p.Open = mailboxHref(p.Number)
 	if r.PostFormValue(fieldPassword) != r.PostFormValue(fieldRepeat) {
 		p.Alert = texts[lang].Differ
