@@ -12,7 +12,7 @@ export CGO_ENABLED = 0
 
 # What the tests call besides Go. Everything is Debian's.
 TOOLS_TEST  := clamd clamdscan litmus cadaver rclone curl strace zip 7z git pdftotext zbarimg initdb nextcloudcmd owncloudcmd haproxy node npm
-TOOLS_TEST  += mount.davfs gio gvfsd-dav kioclient dbus-run-session unshare
+TOOLS_TEST  += mount.davfs gio gvfsd-dav kioclient dbus-run-session unshare promtool apparmor_parser systemd-analyze
 TOOLS_BENCH := clamd clamdscan apache2 rclone initdb nextcloudcmd owncloudcmd mount.davfs
 TOOLS_CHECK := clamd git
 

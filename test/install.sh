@@ -30,6 +30,9 @@ package_of() {
     kioclient) echo kde-cli-tools ;;
     dbus-run-session) echo dbus-daemon ;;
     unshare) echo util-linux ;;
+    promtool) echo prometheus ;;
+    apparmor_parser) echo apparmor ;;
+    systemd-analyze) echo systemd ;;
     *) echo "$1" ;;
   esac
 }
