@@ -33,12 +33,13 @@ var AccountColumns = []Column{
 // AccountRow is one line of an account file.
 type AccountRow struct {
 	Line    int
+	Faulty  bool       // a fault of it was told
 	Account NewAccount // with at most one grant
 }
 
-// ReadAccounts reads an account file; days are those of loc. The rows are those
-// without a fault: a file with faults is not carried out, but its other lines
-// can still be asked for theirs. The error is the reader's.
+// ReadAccounts reads an account file; days are those of loc. A file with
+// faults is not carried out, but all its lines can still be asked for what only
+// the catalog knows. The error is the reader's.
 func ReadAccounts(r io.Reader, loc *time.Location) ([]AccountRow, []Fault, error) {
 	rows, faults, err := ReadTable(r, AccountColumns)
 	if err != nil {
@@ -48,9 +49,8 @@ func ReadAccounts(r io.Reader, loc *time.Location) ([]AccountRow, []Fault, error
 	for _, row := range rows {
 		p := rowParser{row: row, loc: loc}
 		account := p.account()
-		if faults = append(faults, p.faults...); len(p.faults) == 0 {
-			out = append(out, AccountRow{Line: row.Line, Account: account})
-		}
+		faults = append(faults, p.faults...)
+		out = append(out, AccountRow{Line: row.Line, Faulty: row.Faulty || len(p.faults) > 0, Account: account})
 	}
 	return out, faults[:min(len(faults), maxFaults)], nil
 }
@@ -94,15 +94,18 @@ func (p *rowParser) account() NewAccount {
 		return n
 	}
 	g := GrantSpec{Member: member}
-	g.Role, err = ParseRole(p.row.Get("role"))
-	p.note(err)
+	role, wrongRole := ParseRole(p.row.Get("role"))
+	p.note(wrongRole)
+	g.Role = role
 	g.From, err = ParseFrom(p.row.Get("from"), p.loc)
 	p.note(err)
 	g.Until, err = ParseUntil(p.row.Get("until"), p.loc)
 	p.note(err)
 	g.Responsible, err = parseYesNo(p.row.Get("responsible"))
 	p.note(err)
-	n.Grants = []GrantSpec{g}
+	if wrongRole == nil { // else nobody can say what it needs
+		n.Grants = []GrantSpec{g}
+	}
 	return n
 }
 

@@ -21,9 +21,10 @@ type Summary struct{ Added, Changed, Unchanged int }
 // nothing. The same file again changes nothing: known accounts get what the
 // file says otherwise, grants that it does not name stay, and a password of the
 // file only serves accounts that have none, so it never undoes a person's own
-// change. With dryRun nothing is stored either way.
+// change. With dryRun, or where a row is faulty, nothing is stored either way.
 func (d *Directory) Import(ctx context.Context, by By, rows []AccountRow, dryRun bool) (Summary, []Fault, error) {
 	im := &importer{groups: group(rows), hashes: make(map[string]PHC)}
+	dryRun = dryRun || slices.ContainsFunc(rows, func(r AccountRow) bool { return r.Faulty })
 	for {
 		err := d.edit(ctx, by, func(e *editor) error { return im.run(e, dryRun) })
 		switch {
@@ -51,6 +52,7 @@ type rowGroup struct {
 	line    int
 	account NewAccount
 	grants  []AccountRow
+	faulty  bool   // a line has faults that were told
 	fault   *Fault // lines contradict each other
 }
 
@@ -68,6 +70,7 @@ func group(rows []AccountRow) []*rowGroup {
 		} else if what := g.contradicts(r.Account); what != "" && g.fault == nil {
 			g.fault = &Fault{r.Line, invalid(textRowsDiffer, g.line, r.Account.Login, what)}
 		}
+		g.faulty = g.faulty || r.Faulty
 		if len(r.Account.Grants) > 0 {
 			g.grants = append(g.grants, r)
 			g.account.Grants = append(g.account.Grants, r.Account.Grants...)
@@ -139,7 +142,10 @@ func (im *importer) one(e *editor, g *rowGroup) error {
 			}
 		}
 	}
-	if len(im.faults) > n {
+	if err := im.particulars(e, g); err != nil {
+		return err
+	}
+	if len(im.faults) > n || g.faulty {
 		return nil
 	}
 	before := e.changes
@@ -154,6 +160,26 @@ func (im *importer) one(e *editor, g *rowGroup) error {
 		im.summary.Changed++
 	default:
 		im.summary.Unchanged++
+	}
+	return nil
+}
+
+// particulars notes every fault of the account itself.
+func (im *importer) particulars(e *editor, g *rowGroup) error {
+	_, err := e.tx.AccountByLogin(Login(g.account.Login).Key())
+	if err != nil && mailbox.KindOf(err) != mailbox.NotFound {
+		return err
+	}
+	var faults []error
+	if err == nil {
+		faults = g.account.changeFaults()
+	} else {
+		_, faults = g.account.parse()
+	}
+	for _, f := range faults {
+		if err := im.note(g.line, f); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -16,12 +16,9 @@ func (p *place) load(file string, dryRun bool) (auth.Summary, []auth.Fault) {
 	p.Helper()
 	rows, faults, err := auth.ReadAccounts(strings.NewReader(file), time.UTC)
 	p.must(err)
-	if len(faults) > 0 {
-		return auth.Summary{}, faults
-	}
-	s, faults, err := p.dir.Import(p.ctx, by, rows, dryRun)
+	s, more, err := p.dir.Import(p.ctx, by, rows, dryRun)
 	p.must(err)
-	return s, faults
+	return s, append(faults, more...)
 }
 
 func (p *place) count() int {
@@ -107,6 +104,39 @@ an na,Anna,,,,
 	}
 	if _, faults := p.load("login;person;kind\nemil;Emil;machine\n", false); len(faults) != 1 || faults[0].Line != 2 {
 		t.Errorf("faults %v", faults)
+	}
+}
+
+// A file with many faults is told all of them at once, those too that only the
+// catalog knows, and a line with several has each.
+func TestImportTellsEveryFault(t *testing.T) {
+	p := newPlace(t, "0815")
+	p.add("emil", "clerk 0815")
+	const file = `login,person,email,language,role,member,until,kind,layout,networks,password
+x y,,keine Adresse,fr,clerk,4711,31.31.2026,robot,schief,irgendwo,kurz
+emil,,auch keine,it,caseworker,4712,,,,,
+,Niemand,n@example.org,,king,4713,,,,,
+gut,Gut Beispiel,gut@example.org,,clerk,0815,,,,,ein langes Kennwort
+`
+	s, faults := p.load(file, false)
+	told := map[int]string{}
+	for _, f := range faults {
+		told[f.Line] += f.Error() + "|"
+	}
+	for line, words := range map[int][]string{
+		2: {`"x y" is no login`, "is no name of a person", `"keine Adresse" is no e-mail`, `no language "fr"`, `no member "4711"`, `"31.31.2026" is no date`,
+			`no kind of account "robot"`, `no layout "schief"`, `"irgendwo" is no network`, "at least 12 characters"},
+		3: {`"auch keine" is no e-mail`, `no language "it"`, `no member "4712"`},
+		4: {`"Anmeldename" is empty`, `no role "king"`},
+	} {
+		for _, w := range words {
+			if strings.Count(told[line], w) != 1 {
+				t.Errorf("line %d: %q is told %d times in %s", line, w, strings.Count(told[line], w), told[line])
+			}
+		}
+	}
+	if told[5] != "" || s != (auth.Summary{}) && s.Added != 1 || p.count() != 1 {
+		t.Errorf("%v, %+v, %d accounts", told, s, p.count())
 	}
 }
 

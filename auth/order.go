@@ -63,24 +63,43 @@ type Change struct {
 
 const maxName = 200 // bytes
 
-// check brings a person into the form that is stored.
+// check brings a person into the form that is stored. The error is the first
+// fault.
 func (p PersonSpec) check() (PersonSpec, error) {
+	p, faults := p.parse()
+	return p, first(faults)
+}
+
+// parse is check that gives every fault.
+func (p PersonSpec) parse() (PersonSpec, []error) {
+	var faults []error
 	p.Name = norm.NFC.String(strings.Join(strings.Fields(p.Name), " "))
 	if p.Name == "" || len(p.Name) > maxName || !utf8.ValidString(p.Name) || strings.ContainsFunc(p.Name, unicode.IsControl) {
-		return p, invalid(textName, p.Name)
+		faults = append(faults, invalid(textName, p.Name))
 	}
 	if p.Email != "" {
-		var err error
-		if p.Email, err = ParseEmail(p.Email); err != nil {
-			return p, err
+		email, err := ParseEmail(p.Email)
+		if err != nil {
+			faults = append(faults, err)
 		}
+		p.Email = email
 	}
 	if p.Language != "" && p.Language != "de" && p.Language != "en" {
-		return p, invalid(textLanguage, p.Language)
+		faults = append(faults, invalid(textLanguage, p.Language))
 	}
-	var err error
-	p.Address, err = ParseAddress(p.Address)
-	return p, err
+	address, err := ParseAddress(p.Address)
+	if err != nil {
+		faults = append(faults, err)
+	}
+	p.Address = address
+	return p, faults
+}
+
+func first(faults []error) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	return faults[0]
 }
 
 // What fits below a name in the window of an envelope (DIN 5008).
@@ -111,33 +130,58 @@ func ParseAddress(s string) (string, error) {
 }
 
 // check brings the parts of an order that need no store into order. It leaves
-// the password alone.
+// the password alone. The error is the first fault.
 func (n NewAccount) check() (NewAccount, error) {
+	n, faults := n.parse()
+	return n, first(faults)
+}
+
+// parse is check that gives every fault.
+func (n NewAccount) parse() (NewAccount, []error) {
 	login, err := ParseLogin(n.Login)
+	var faults []error
 	if err != nil {
-		return n, err
+		faults = append(faults, err)
 	}
 	n.Login = string(login)
-	if n.Person, err = n.Person.check(); err != nil {
-		return n, err
-	}
+	person, more := n.Person.parse()
+	faults = append(faults, more...)
 	switch n.Kind {
 	case "":
 		n.Kind = mailbox.PersonAccount
 	case mailbox.PersonAccount:
 	case mailbox.MachineAccount:
 		if n.Person.Email == "" {
-			return n, invalid(textMachinePerson)
+			faults = append(faults, invalid(textMachinePerson))
 		}
 	default:
-		return n, invalid(textKind, n.Kind)
+		faults = append(faults, invalid(textKind, n.Kind))
 	}
+	n.Person = person
 	if n.Layout != "" {
 		if err := checkLayout(n.Layout); err != nil {
-			return n, err
+			faults = append(faults, err)
 		}
 	}
-	return n, checkMachine(n.Kind, n.Networks, n.ReleaseDirect)
+	if err := checkMachine(n.Kind, n.Networks, n.ReleaseDirect); err != nil {
+		faults = append(faults, err)
+	}
+	return n, faults
+}
+
+// changeFaults are those of what an order says about an account that exists:
+// what it leaves out, the account has.
+func (n NewAccount) changeFaults() []error {
+	if n.Person.Name == "" {
+		n.Person.Name = n.Login
+	}
+	_, faults := n.Person.parse()
+	if n.Layout != "" {
+		if err := checkLayout(n.Layout); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return faults
 }
 
 func checkLayout(l mailbox.Layout) error {

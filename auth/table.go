@@ -33,8 +33,9 @@ type Column struct {
 
 // Row is one line of a table.
 type Row struct {
-	Line  int // in the file, from 1
-	cells map[string]string
+	Line   int  // in the file, from 1
+	Faulty bool // a fault of it was told; cells that are wrong are left out
+	cells  map[string]string
 }
 
 // Get gives a cell by the key of its column, NFC and without surrounding
@@ -50,7 +51,8 @@ type Fault struct {
 // ReadTable reads a CSV file with a header line, separated by ; or , (whichever
 // the header has more of), in UTF-8 or else Windows-1252, as spreadsheets write
 // it. Lines without any content are skipped. It reports every fault, up to
-// 1,000; the rows are those without one. The error is the reader's.
+// 1,000; rows with one are given too, so that they can be asked for further
+// faults. A file with faults is not to be carried out. The error is the reader's.
 func ReadTable(r io.Reader, columns []Column) ([]Row, []Fault, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, maxTable<<20+1))
 	if err != nil {
@@ -232,7 +234,6 @@ func (t *table) readRow(line int, record []string) {
 			t.fault(line, invalid(textCellEmpty, c.Names[0]))
 		}
 	}
-	if len(t.faults) == faults {
-		t.rows = append(t.rows, row)
-	}
+	row.Faulty = len(t.faults) > faults
+	t.rows = append(t.rows, row)
 }

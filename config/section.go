@@ -81,6 +81,11 @@ func (s *section) given(key string) bool { return s.nodes[key] != nil }
 
 // text reads a single value, "" when it is missing.
 func (s *section) text(key string) string {
+	return s.read(key, "has no value; remove the line to get the default")
+}
+
+// read is text that says with words of its own that the value is left out.
+func (s *section) read(key, without string) string {
 	n := s.ask(key)
 	if n == nil {
 		return ""
@@ -88,7 +93,7 @@ func (s *section) text(key string) string {
 	v, ok := scalar(n)
 	switch {
 	case empty(n):
-		s.fault(key, "has no value; remove the line to get the default")
+		s.fault(key, "%s", without)
 		return ""
 	case !ok:
 		s.fault(key, "must be a single value, this is a %s", kindName(n))
@@ -109,7 +114,7 @@ func isControl(r rune) bool {
 
 // required is text that must be there.
 func (s *section) required(key, example string) string {
-	v := s.text(key)
+	v := s.read(key, fmt.Sprintf("has no value; give one, for example %s: %s", key, example))
 	if v == "" && !s.given(key) {
 		s.fault(key, "is missing, for example %s: %s", key, example)
 	}

@@ -36,17 +36,30 @@ type NewMember struct {
 
 // CheckMember refuses what no member can be called: kind Invalid.
 func CheckMember(n NewMember) error {
-	switch {
-	case !isNumber(n.Number):
-		return E(Invalid, ReasonMalformed, fmt.Sprintf("number %q: 1 to %d letters, digits and hyphens", n.Number, maxNumber))
-	case strings.TrimSpace(n.Name) == "" || utf8.RuneCountInString(n.Name) > 200 || !utf8.ValidString(n.Name) || strings.ContainsFunc(n.Name, unicode.IsControl):
-		return E(Invalid, ReasonMalformed, fmt.Sprintf("name %q: 1 to 200 characters, no control characters", n.Name))
-	case n.Policy != "" && n.Policy != Single && n.Policy != FourEyes:
-		return E(Invalid, ReasonMalformed, fmt.Sprintf("release %q: single or four-eyes", n.Policy))
-	case n.Quota < 0:
-		return E(Invalid, ReasonMalformed, "quota: not negative")
+	if faults := MemberFaults(n); len(faults) > 0 {
+		return faults[0]
 	}
 	return nil
+}
+
+// MemberFaults is CheckMember that gives everything that is wrong.
+func MemberFaults(n NewMember) (faults []error) {
+	wrong := func(format string, args ...any) {
+		faults = append(faults, E(Invalid, ReasonMalformed, fmt.Sprintf(format, args...)))
+	}
+	if !isNumber(n.Number) {
+		wrong("number %q: 1 to %d letters, digits and hyphens", n.Number, maxNumber)
+	}
+	if strings.TrimSpace(n.Name) == "" || utf8.RuneCountInString(n.Name) > 200 || !utf8.ValidString(n.Name) || strings.ContainsFunc(n.Name, unicode.IsControl) {
+		wrong("name %q: 1 to 200 characters, no control characters", n.Name)
+	}
+	if n.Policy != "" && n.Policy != Single && n.Policy != FourEyes {
+		wrong("release %q: single or four-eyes", n.Policy)
+	}
+	if n.Quota < 0 {
+		wrong("quota: not negative")
+	}
+	return faults
 }
 
 // AddMembers makes members with their mailboxes, all or none. One that exists

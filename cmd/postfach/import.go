@@ -82,6 +82,12 @@ func (c *importCmd) owners(e *env) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, f := range faults {
+		fmt.Fprintf(e.stderr, "%s:%d: %s\n", c.Map, f.Line, plain(f.Error()))
+	}
+	if len(faults) > 0 {
+		return nil, misuse("%d faults in %s; nothing taken over", len(faults), c.Map)
+	}
 	owners := make(map[string]string, len(rows))
 	for _, row := range rows {
 		folder := row.Get("folder")
@@ -89,12 +95,6 @@ func (c *importCmd) owners(e *env) (map[string]string, error) {
 			return nil, misuse("%s:%d: folder %s stands there twice", c.Map, row.Line, folder)
 		}
 		owners[folder] = row.Get("number")
-	}
-	for _, f := range faults {
-		fmt.Fprintf(e.stderr, "%s:%d: %s\n", c.Map, f.Line, plain(f.Error()))
-	}
-	if len(faults) > 0 {
-		return nil, misuse("%d faults in %s; nothing taken over", len(faults), c.Map)
 	}
 	return owners, nil
 }

@@ -62,6 +62,11 @@ func TestMemberImport(t *testing.T) {
 	if out := s.must("", "member", "list", "--json"); out != "" {
 		t.Errorf("something was stored: %s", out)
 	}
+	// Every fault of a line, also where a cell is missing.
+	worse := s.file("worse.csv", "Mitgliedsnummer;Name;Freigabe;Kontingent\nx y;;immer;zehn\n;Ohne Nummer;nie;\n")
+	_, _, errs = s.try("", "member", "import", worse)
+	contains(t, errs, "worse.csv:2: The field \"Name\" is empty", "worse.csv:2: number \"x y\"", "worse.csv:2: release \"immer\"", "worse.csv:2: \"zehn\" is no size",
+		"worse.csv:3: The field \"Mitgliedsnummer\" is empty", "worse.csv:3: release \"nie\"", "6 faults")
 	text := "number,name,parent,quota\n0002,Außenstelle Köln,0001,5GiB\n0001,\"Köln, Stadt\",,\n" // the parent comes later
 	latin, err := charmap.Windows1252.NewEncoder().String(text)
 	if err != nil {

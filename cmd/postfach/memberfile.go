@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -116,8 +117,11 @@ func readMembers(r io.Reader) ([]memberLine, []memberFault, error) {
 			}
 			m.Quota = int64(n)
 		}
-		if err := mailbox.CheckMember(m); err != nil {
+		for _, err := range mailbox.MemberFaults(whole(m, row.Faulty)) {
 			faults = append(faults, memberFault{row.Line, explain(err)})
+		}
+		if row.Faulty { // told, and not to be planned with
+			continue
 		}
 		if at, twice := first[m.Number]; twice {
 			faults = append(faults, memberFault{row.Line, fmt.Sprintf("number %s stands in line %d already", m.Number, at)})
@@ -127,6 +131,15 @@ func readMembers(r io.Reader) ([]memberLine, []memberFault, error) {
 		lines = append(lines, memberLine{row.Line, m})
 	}
 	return lines, faults, nil
+}
+
+// whole fills in what a faulty line lacks and was told to lack, so that it can
+// be asked for its other faults.
+func whole(m mailbox.NewMember, faulty bool) mailbox.NewMember {
+	if faulty {
+		m.Number, m.Name = cmp.Or(m.Number, "0"), cmp.Or(m.Name, "-")
+	}
+	return m
 }
 
 // planMembers leaves out those that exist, finds what cannot be, and orders the
