@@ -85,29 +85,31 @@ func TestServiceUnit(t *testing.T) {
 
 // TestServiceUnitIsUnderstood by systemd itself, where it is installed: an
 // unknown or misspelt setting would be ignored at the start, and the service
-// would run without it.
+// would run without it. Likewise the monthly drill (P67).
 func TestServiceUnitIsUnderstood(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
 		t.Skip("no systemd-analyze here")
 	}
-	unit := readFile(t, "../deploy/postfach.service")
 	binary, err := os.Executable() // one that is there, in the place of ours
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, x := range map[string]struct {
-		text  string
-		wrong bool
-	}{
-		"the unit":       {strings.Replace(unit, "ExecStart=/usr/local/bin/postfach", "ExecStart="+binary, 1), false},
-		"a misspelt one": {strings.Replace(unit, "ProtectSystem=", "ProtectSistem=", 1), true},
-	} {
-		name := filepath.Join(t.TempDir(), "postfach.service")
-		writeFile(t, name, x.text)
-		out, err := exec.Command(analyze, "verify", "--man=no", name).CombinedOutput()
-		if wrong := err != nil || strings.Contains(string(out), "Unknown") || strings.Contains(string(out), "ignoring"); wrong != x.wrong {
+	verify := func(what, file, text string, wrong bool) {
+		t.Helper()
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "postfach-drill.service"), readFile(t, "../deploy/postfach-drill.service"))
+		writeFile(t, filepath.Join(dir, file), text)
+		out, err := exec.Command(analyze, "verify", "--man=no", filepath.Join(dir, file)).CombinedOutput()
+		if bad := err != nil || strings.Contains(string(out), "Unknown") || strings.Contains(string(out), "ignoring"); bad != wrong {
 			t.Errorf("%s: %v\n%s", what, err, out)
 		}
 	}
+	unit := readFile(t, "../deploy/postfach.service")
+	verify("the unit", "postfach.service", strings.Replace(unit, "ExecStart=/usr/local/bin/postfach", "ExecStart="+binary, 1), false)
+	verify("a misspelt one", "postfach.service", strings.Replace(unit, "ProtectSystem=", "ProtectSistem=", 1), true)
+	timer := readFile(t, "../deploy/postfach-drill.timer")
+	verify("the drill", "postfach-drill.service", readFile(t, "../deploy/postfach-drill.service"), false)
+	verify("its timer", "postfach-drill.timer", timer, false)
+	verify("a misspelt timer", "postfach-drill.timer", strings.Replace(timer, "OnCalendar=monthly", "OnCalendar=monatlich", 1), true)
 }

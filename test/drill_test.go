@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,6 +45,10 @@ func TestDrill(t *testing.T) {
 	if err != nil || !strings.Contains(out, "all 5 documents are there") {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	if !regexp.MustCompile(`took \d+ s, restoring and checking it \d+ s; it came back as it stood at 20\d\d-`).MatchString(out) { // P17
+		t.Errorf("the drill does not say how long it took:\n%s", out)
+	}
+	scheduled(t, w, binary)
 
 	// A content is lost, one is another in the restored export, one is not there.
 	for what, after := range map[string]string{
@@ -92,4 +97,29 @@ func outgrownOptions(t *testing.T) (world.Options, []string) {
 	o.Settings = "upload: {spool: " + o.Data + "/spool}"
 	o.Env = []string{"AWS_ACCESS_KEY_ID=" + server.AccessKey, "AWS_SECRET_ACCESS_KEY=" + server.SecretKey}
 	return o, o.Env
+}
+
+// scheduled runs the very command of the unit of the monthly drill: it leaves
+// the report and nothing else.
+func scheduled(t *testing.T, w *world.World, binary string) {
+	t.Helper()
+	script, err := filepath.Abs("../deploy/drill.sh")
+	must(t, err)
+	_, line, _ := strings.Cut(readFile(t, "../deploy/postfach-drill.service"), "\nExecStart=/bin/bash -c '")
+	line, _, found := strings.Cut(line, "'\n")
+	if !found {
+		t.Fatal("the unit has no command")
+	}
+	dir := t.TempDir()
+	line = strings.NewReplacer("$$", "$", `\'`, "'", "/var/lib/postfach", dir, "/usr/local/lib/postfach/drill.sh", script,
+		"/etc/postfach/postfach.yaml", w.Config).Replace(line)
+	cmd := exec.Command("/bin/bash", "-c", line)
+	cmd.Env = append(os.Environ(), "POSTFACH="+binary)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "documents are there") {
+		t.Errorf("%s: %v\n%s", line, err, out)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left in plain text: %v", left)
+	}
 }
