@@ -83,3 +83,55 @@ func TestImportBesideServer(t *testing.T) {
 	}
 	w.CLI("", "audit", "replay", "--verify")
 }
+
+// ownCloudTables are what ownCloud 10 keeps of people, as far as it is asked.
+const ownCloudTables = `
+CREATE TABLE oc_accounts (id bigserial PRIMARY KEY, email varchar(255), user_id varchar(255) NOT NULL, lower_user_id varchar(255) NOT NULL,
+	display_name varchar(255), quota varchar(32), last_login integer NOT NULL DEFAULT 0, backend varchar(64) NOT NULL,
+	home varchar(1024) NOT NULL, state smallint NOT NULL DEFAULT 0);
+CREATE TABLE oc_groups (gid varchar(64) PRIMARY KEY);
+CREATE TABLE oc_group_user (gid varchar(64) NOT NULL, uid varchar(64) NOT NULL, PRIMARY KEY (gid, uid));
+INSERT INTO oc_accounts (email, user_id, lower_user_id, display_name, backend, home, state) VALUES
+	('anna.koehler@musterhausen.example', 'anna', 'anna', 'Anna Köhler, Personal', 'OC\User\Database', '/data/anna', 1),
+	('emil.jaeger@beispielwalde.example', 'Emil', 'emil', NULL, 'OC\User\Database', '/data/Emil', 1),
+	('weg@musterhausen.example', 'weg', 'weg', 'Ging Fort', 'OC\User\Database', '/data/weg', 2),
+	('root@kasse.example', 'root', 'root', 'Verwaltung', 'OC\User\Database', '/data/root', 1);
+INSERT INTO oc_groups VALUES ('admin'), ('0815'), ('4711');
+INSERT INTO oc_group_user VALUES ('0815', 'anna'), ('4711', 'anna'), ('4711', 'Emil'), ('0815', 'weg'), ('admin', 'root'), ('admin', 'anna');`
+
+// TestImportOfPeople: the questions of docs/in-and-out.md to ownCloud's database
+// give files that are taken as they are; names, addresses and groups are kept,
+// who was disabled and the other system's administrators stay behind (K13).
+func TestImportOfPeople(t *testing.T) {
+	long(t)
+	s := database.Get(t)
+	cloud := s.Database(t)
+	must(t, s.Exec(cloud, ownCloudTables))
+	folder := s.Folder(t, "questions")
+	w := whole(t, world.Options{Stopped: true})
+	for _, what := range []string{"members", "accounts"} {
+		writeFile(t, filepath.Join(folder, what+".sql"), block(t, "in-and-out.md", what))
+		must(t, os.Chmod(filepath.Join(folder, what+".sql"), 0o644))
+		must(t, s.Run(fmt.Sprintf("cd '%s' && psql --csv --dbname %s --file %s.sql >%s.csv", folder, cloud, what, what)))
+		name := filepath.Join(w.Dir, what+".csv")
+		writeFile(t, name, readFile(t, filepath.Join(folder, what+".csv")))
+		command := strings.TrimSuffix(what, "s")
+		w.CLI("", command, "import", "--dry-run", name)
+		w.CLI("", command, "import", name)
+	}
+	if list := w.CLI("", "member", "list", "--json"); strings.Count(list, "\n") != 2 || !strings.Contains(list, `"4711"`) {
+		t.Errorf("members:\n%s", list)
+	}
+	all := w.CLI("", "account", "list", "--json")
+	for _, want := range []string{`"anna"`, "Anna Köhler, Personal", "anna.koehler@musterhausen.example", "emil.jaeger@beispielwalde.example"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %s among\n%s", want, all)
+		}
+	}
+	if strings.Contains(all, "weg@") || strings.Contains(all, "root@") || strings.Count(all, "\n") != 2 {
+		t.Errorf("accounts:\n%s", all)
+	}
+	if anna := w.CLI("", "account", "show", "anna"); !strings.Contains(anna, "0815") || !strings.Contains(anna, "4711") {
+		t.Errorf("anna's groups:\n%s", anna)
+	}
+}
