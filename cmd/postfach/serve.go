@@ -93,7 +93,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, started fun
 		if err := worker.Run(ctx); err != nil {
 			log.Error("notices", "err", err)
 		}
-	}, a.gate.Run, a.service.Run, a.janitor.Run, authenticator.Run)
+	}, a.gate.Run, a.service.Run, a.janitor.Run, authenticator.Run, returnPages)
 	err = runAll(ctx, srv.Run, workers...)
 	if wrong, ok := errors.AsType[*wrongOrder](context.Cause(ctx)); ok {
 		return errors.Join(wrong, err)
