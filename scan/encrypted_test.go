@@ -136,7 +136,7 @@ func TestAcceptedEncryptionHidesNothing(t *testing.T) {
 // addMember puts a member into a ZIP by way of its parts.
 func addMember(t *testing.T, b []byte, s shape) []byte {
 	t.Helper()
-	src := source{t.Context(), bytes.NewReader(b), int64(len(b))}
+	src := source{ctx: t.Context(), r: bytes.NewReader(b), size: int64(len(b))}
 	end, err := findZipEnd(src)
 	if err != nil {
 		t.Fatal(err)

@@ -51,7 +51,8 @@ func unread(detail string) finding {
 type source struct {
 	ctx  context.Context
 	r    io.ReaderAt
-	size int64 // bytes
+	size int64  // bytes
+	mem  []byte // all of them where they are in memory, else nil
 }
 
 // errShort says that an archive refers to bytes that are not there.
@@ -64,10 +65,14 @@ func (s source) ReadAt(b []byte, off int64) (int, error) {
 	return s.r.ReadAt(b, off)
 }
 
-// at reads n bytes from off; errShort where the file has fewer.
+// at gives n bytes from off, not to be changed; errShort where the file has
+// fewer.
 func (s source) at(off, n int64) ([]byte, error) {
 	if off < 0 || n < 0 || off > s.size || n > s.size-off {
 		return nil, errShort
+	}
+	if s.mem != nil {
+		return s.mem[off : off+n : off+n], s.ctx.Err()
 	}
 	b := make([]byte, n)
 	if _, err := s.ReadAt(b, off); err != nil && !(err == io.EOF) {
@@ -117,7 +122,10 @@ const headSize = 4096
 
 // inspect looks at the outermost file. The error is the storage's or ctx's.
 func inspect(ctx context.Context, r io.ReaderAt, size int64) (finding, error) {
-	s := source{ctx, r, size}
+	s := source{ctx: ctx, r: r, size: size}
+	if held, ok := r.(interface{ Bytes() []byte }); ok && int64(len(held.Bytes())) == size {
+		s.mem = held.Bytes()
+	}
 	head, err := s.upTo(0, headSize)
 	if err != nil {
 		return finding{}, err

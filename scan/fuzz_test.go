@@ -43,7 +43,7 @@ func FuzzInspect(f *testing.F) {
 		if err != nil && err != zip.ErrInsecurePath {
 			t.Fatalf("the gate takes a ZIP that Go refuses: %v", err)
 		}
-		src := source{t.Context(), bytes.NewReader(b), int64(len(b))}
+		src := source{ctx: t.Context(), r: bytes.NewReader(b), size: int64(len(b))}
 		end, err := findZipEnd(src)
 		if err != nil {
 			t.Fatal(err)
