@@ -17,6 +17,7 @@ import (
 // syncs its parent, and whoever finds one that is just being made waits.
 type folders struct {
 	root   *os.Root
+	top    *os.File // the folder of root
 	mu     sync.Mutex
 	making map[string]*folderMaking
 }
@@ -26,18 +27,18 @@ type folderMaking struct {
 	err  error
 }
 
-func newFolders(root *os.Root) *folders {
-	return &folders{root: root, making: map[string]*folderMaking{}}
+func newFolders(root *os.Root, top *os.File) *folders {
+	return &folders{root: root, top: top, making: map[string]*folderMaking{}}
 }
 
 // open gives a descriptor of the folder, which the caller closes.
 func (d *folders) open(rel string) (*os.File, error) {
-	f, err := d.root.OpenFile(rel, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	f, err := openBelow(d.root, d.top, rel, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := d.make(rel); err != nil {
 			return nil, err
 		}
-		return d.root.OpenFile(rel, os.O_RDONLY|unix.O_DIRECTORY, 0)
+		return openBelow(d.root, d.top, rel, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	}
 	if err != nil {
 		return nil, err

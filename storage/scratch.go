@@ -36,9 +36,9 @@ type scratch struct {
 	started int64    // of these, bytes that push has dealt with
 }
 
-func newScratch(root *os.Root, nameless bool) (*scratch, error) {
+func newScratch(root *os.Root, top *os.File, nameless bool) (*scratch, error) {
 	if nameless {
-		f, err := root.OpenFile(stagingName, unix.O_TMPFILE|os.O_WRONLY, fileMode)
+		f, err := openBelow(root, top, stagingName, unix.O_TMPFILE|os.O_WRONLY, fileMode)
 		if err != nil {
 			return nil, err
 		}
@@ -151,15 +151,15 @@ func (s *scratch) close() error {
 
 // probe finds out by doing what the file system can do. An error means that
 // nothing can be stored now.
-func probe(root *os.Root) (ability, error) {
-	errNameless := tryScratch(root, true)
+func probe(root *os.Root, top *os.File) (ability, error) {
+	errNameless := tryScratch(root, top, true)
 	a := ability{nameless: errNameless == nil}
 	if !a.nameless {
-		if err := tryScratch(root, false); err != nil {
+		if err := tryScratch(root, top, false); err != nil {
 			return ability{}, errors.Join(errNameless, err)
 		}
 	}
-	s, err := newScratch(root, a.nameless)
+	s, err := newScratch(root, top, a.nameless)
 	if err != nil {
 		return ability{}, err
 	}
@@ -169,8 +169,8 @@ func probe(root *os.Root) (ability, error) {
 }
 
 // tryScratch walks one file through everything that an upload needs.
-func tryScratch(root *os.Root, nameless bool) error {
-	s, err := newScratch(root, nameless)
+func tryScratch(root *os.Root, top *os.File, nameless bool) error {
+	s, err := newScratch(root, top, nameless)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type spool struct {
 }
 
 func newSpool(root *os.Root, top *os.File, o Options) *spool {
-	p := &spool{root: root, top: top, o: o.withDefaults(), folders: newFolders(root)}
+	p := &spool{root: root, top: top, o: o.withDefaults(), folders: newFolders(root, top)}
 	p.buffers.max = p.o.MemoryMax
 	return p
 }
@@ -69,7 +69,7 @@ func (p *spool) prepare() error {
 			return refusal("storage: make staging folder", err)
 		}
 	}
-	can, err := probe(p.root)
+	can, err := probe(p.root, p.top)
 	if err != nil {
 		return refusal("storage: probe", err)
 	}
@@ -88,7 +88,7 @@ func (p *spool) scratch() (*scratch, error) {
 	if err := p.prepare(); err != nil {
 		return nil, err
 	}
-	s, err := newScratch(p.root, p.able().nameless)
+	s, err := newScratch(p.root, p.top, p.able().nameless)
 	return s, refusal("storage: stage", err)
 }
 
