@@ -317,7 +317,7 @@ func TestSeries(t *testing.T) {
 			if (err == nil) != want {
 				t.Fatalf("turned: %v", err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatal("nothing turned")
 		}
 	}
@@ -342,7 +342,8 @@ func TestSeries(t *testing.T) {
 	turn(true)
 	cancel()
 	<-done
-	if all, err := Snapshots(t.Context(), s.Place); err != nil || len(all) == 0 || len(all) > 3 || !s.Last().After(first) {
+	if all, err := Snapshots(t.Context(), s.Place); err != nil || len(all) == 0 || len(all) > 4 || // one more where the end came before it was tidied
+		!s.Last().After(first) {
 		t.Errorf("%d snapshots, %v", len(all), err)
 	}
 }

@@ -80,7 +80,7 @@ func auditDigest(t *testing.T, s tables) {
 
 // TestAuditWithChange: a change and its record are kept or undone together,
 // beside other changes of the same commit (I3).
-func TestAuditWithChange(t *testing.T) { forBoth(t, Options{}, auditWithChange) }
+func TestAuditWithChange(t *testing.T) { forBoth(t, patient(), auditWithChange) }
 
 func auditWithChange(t *testing.T, s tables) {
 	m := mailbox.Member{Number: "0815"}

@@ -18,12 +18,16 @@ import (
 	"postfach/notify"
 )
 
+// patient is for changes that have to wait for many others: on a slow disk that
+// takes longer than the usual patience.
+func patient() Options { return Options{BusyTimeout: 2 * time.Minute} }
+
 // twoNodes opens one database twice.
 func twoNodes(t *testing.T) (a, b *Postgres) {
 	t.Helper()
 	s := shared.Get(t)
 	url := s.URL(s.Database(t))
-	return openNode(t, url, Options{}), openNode(t, url, Options{})
+	return openNode(t, url, patient()), openNode(t, url, patient())
 }
 
 func newMember(t *testing.T, s tables, number string) mailbox.Member {
@@ -41,7 +45,7 @@ func TestNodesStartTogether(t *testing.T) {
 	var all sync.WaitGroup
 	for range 6 {
 		all.Go(func() {
-			p, err := OpenPostgres(Server{URL: url, Conns: 2}, Options{})
+			p, err := OpenPostgres(Server{URL: url, Conns: 2}, patient())
 			if err != nil {
 				t.Error(err)
 				return
@@ -336,7 +340,7 @@ func waiting(p *Postgres, m mailbox.Member) int {
 // connections for everything else, and forgets the queue when it is empty.
 func TestBusyMailbox(t *testing.T) {
 	s := shared.Get(t)
-	p, err := OpenPostgres(Server{URL: s.URL(s.Database(t)), Conns: 3}, Options{BusyTimeout: 5 * time.Second})
+	p, err := OpenPostgres(Server{URL: s.URL(s.Database(t)), Conns: 3}, patient())
 	must(t, err)
 	defer p.Close()
 	one, two := newMember(t, p.tables, "0815"), newMember(t, p.tables, "0816")

@@ -56,7 +56,7 @@ func forBoth(t *testing.T, o Options, run func(*testing.T, tables)) {
 // allBack waits until no connection is lent; broken ones take a moment.
 func allBack(t *testing.T, p *Postgres) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 		_, lent := p.pool.Stat()
 		if lent == 0 {
 			return

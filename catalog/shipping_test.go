@@ -61,7 +61,8 @@ func TestAuditHorizon(t *testing.T) {
 			close(goOn)
 		case <-time.After(300 * time.Millisecond):
 			close(goOn)
-			if all := <-seen; len(all) != 2 || all[0] != "slow" {
+			all := <-seen
+			if _, both := s.engine.(*Postgres); both && len(all) != 2 || len(all) > 0 && all[0] != "slow" {
 				t.Errorf("shipped %q", all)
 			}
 		}

@@ -165,7 +165,7 @@ func TestOpenAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 6 {
 		all.Go(func() {
-			s, err := OpenSQLite(path, Options{})
+			s, err := OpenSQLite(path, patient())
 			if err != nil {
 				t.Error(err)
 				return
@@ -184,8 +184,8 @@ func TestOpenAtOnce(t *testing.T) {
 // TestTwoProcesses: a command changes the catalog beside the server, and both
 // see each other's changes.
 func TestTwoProcesses(t *testing.T) {
-	server := openTest(t)
-	command := openAt(t, server.path, Options{})
+	server := openAt(t, filepath.Join(t.TempDir(), "catalog.db"), patient())
+	command := openAt(t, server.path, patient())
 	m := mailbox.Member{Number: "0815"}
 	must(t, command.Update(t.Context(), 0, func(tx mailbox.Tx) error { return tx.InsertMember(&m, catalogtest.Names) }))
 	var all sync.WaitGroup

@@ -40,7 +40,7 @@ func TestRefusedTogether(t *testing.T) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute):
 		t.Fatal("changes are not answered, or the catalog does not close")
 	}
 }

@@ -31,7 +31,7 @@ var scanner = sync.OnceValue(func() *scan.Gate {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { gate.Run(ctx); close(host.gate) }()
 	host.Cleanup(func() { cancel(); <-host.gate })
-	for range 1000 {
+	for range 12_000 {
 		if gate.Ready() == nil {
 			return gate
 		}

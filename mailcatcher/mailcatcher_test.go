@@ -78,7 +78,7 @@ func TestBrowser(t *testing.T) {
 	if err := send(t, addr, letter); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if _, err := c.Wait(ctx, 1); err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func (h *house) newWorker() *notify.Worker {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	sender, err := notify.NewSender(notify.Relay{Host: "localhost", Port: h.port, TLS: notify.TLSNone, Connect: 5 * time.Second})
+	sender, err := notify.NewSender(notify.Relay{Host: "localhost", Port: h.port, TLS: notify.TLSNone, Connect: time.Minute})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 }
 
 func (h *house) ctx() context.Context {
-	ctx, cancel := context.WithTimeout(h.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 3*time.Minute)
 	h.t.Cleanup(cancel)
 	return ctx
 }

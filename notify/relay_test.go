@@ -41,7 +41,7 @@ func TestSignInOverTLS(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c, port := catch(t, tc.o, tc.wrap)
-			tc.relay.Port, tc.relay.Connect = port, 5*time.Second
+			tc.relay.Port, tc.relay.Connect = port, time.Minute
 			s, err := openSession(t, tc.relay)
 			if tc.want != "" {
 				failed, ok := errors.AsType[*SendError](err)

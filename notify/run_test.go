@@ -55,12 +55,13 @@ func TestRate(t *testing.T) {
 		h.put(m, mailbox.Root, "Liste", 1)
 	}
 	h.clock.at = h.clock.at.Add(3 * time.Minute)
+	begun := time.Now()
 	h.act()
 	mails := h.catcher.Mails()
 	if len(mails) != 8 {
 		t.Fatalf("%d mails", len(mails))
 	}
-	if took := mails[7].Time.Sub(mails[0].Time); took < 650*time.Millisecond {
+	if took := mails[7].Time.Sub(begun); took < 650*time.Millisecond { // from before the first, which may be slow itself
 		t.Errorf("8 mails in %s, faster than 600 a minute", took)
 	}
 }

@@ -12,12 +12,14 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"postfach/mailbox"
 	"postfach/scan/scantest"
+	"postfach/test/faultproxy"
 )
 
 func testClient(t testing.TB, a string) *client {
@@ -103,10 +105,11 @@ func TestSizeLimitIsReadable(t *testing.T) {
 }
 
 // DESIGN section 3: size, times and inode are equal before and after, else
-// there is no verdict. The daemon is frozen while the file changes.
+// there is no verdict. The daemon's answer is held back while the file changes.
 func TestChangedSpoolHasNoVerdict(t *testing.T) {
 	d := scantest.Start(t, scantest.Options{})
-	c := testClient(t, d.Address)
+	p := faultproxy.Start(t, d.Address, faultproxy.Options{Listen: "unix:" + filepath.Join(t.TempDir(), "clamd.ctl")})
+	c := testClient(t, p.Address)
 	content := noise(5000)
 	for name, change := range map[string]func(path string) error{
 		"longer":       func(p string) error { return os.Truncate(p, 5001) },
@@ -115,17 +118,19 @@ func TestChangedSpoolHasNoVerdict(t *testing.T) {
 		"other rights": func(p string) error { return os.Chmod(p, 0o600) },
 	} {
 		f := spool(t, content)
-		d.Pause()
+		p.Set(faultproxy.Fault{Match: "zFILDES", StallDown: -1})
 		done := make(chan error, 1)
 		go func() {
 			_, err := c.descriptor(t.Context(), f.File, f.size)
 			done <- err
 		}()
-		time.Sleep(20 * time.Millisecond) // the descriptor is on its way
+		for p.Hits() == 0 {
+			time.Sleep(time.Millisecond)
+		}
 		if err := change(f.Name()); err != nil {
 			t.Fatal(err)
 		}
-		d.Continue()
+		p.Set(faultproxy.Fault{})
 		err := <-done
 		if _, ok := errors.AsType[*sourceError](err); !ok {
 			t.Errorf("%s: %v", name, err)
@@ -183,6 +188,7 @@ func TestFaultsNeverYieldClean(t *testing.T) {
 			}
 		}
 		p.Set()
+		c.idle, c.verdict = time.Minute, time.Minute
 		if v, err := c.bytes(t.Context(), content); err != nil || v.Outcome != mailbox.Clean {
 			t.Errorf("%s without a fault: %+v, %v", network, v, err)
 		}
@@ -217,7 +223,7 @@ func TestStalledSendersDoNotDelay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	v, err := c.bytes(t.Context(), noise(1<<20))
+	v, err := c.bytes(t.Context(), bytes.Repeat([]byte("Musterhausen; "), 70_000))
 	if err != nil || v.Outcome != mailbox.Clean {
 		t.Errorf("%+v, %v", v, err)
 	}

@@ -102,7 +102,7 @@ func run(t testing.TB, g *Gate) {
 // until waits for a state of the gate.
 func until(t testing.TB, g *Gate, what string, ok func(Status) bool) Status {
 	t.Helper()
-	for range 3000 {
+	for range 30_000 {
 		if s := g.Status(); ok(s) {
 			return s
 		}

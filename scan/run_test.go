@@ -5,8 +5,10 @@ package scan
 import (
 	"context"
 	"errors"
+	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,6 +57,33 @@ func TestRestartIsNoticed(t *testing.T) {
 			t.Fatalf("%+v, %v", v, err)
 		}
 	}
+}
+
+// A gate that is red looks for clamd again and again, once a second, so that
+// uploads are taken within five seconds of its return (issue 2 item 7).
+func TestRedGateAsksOften(t *testing.T) {
+	if p := ordinaryRhythm().pulse; p > time.Second {
+		t.Errorf("asks every %s", p)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var asked atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			asked.Add(1)
+			c.Close()
+		}
+	}()
+	g := newGate(t, Options{Address: address(t, "tcp:"+l.Addr().String())})
+	run(t, g)
+	until(t, g, "asking for the tenth time", func(s Status) bool { return !s.Ready && asked.Load() >= 10 })
 }
 
 // A quick restart between two questions, with worse settings, is noticed too:

@@ -180,7 +180,10 @@ func TestBzip2EndAtEveryBit(t *testing.T) {
 	if len(seen) != 2 {
 		t.Errorf("all streams end alike: %v", seen)
 	}
-	big := w.make("head -c 600000 /dev/urandom | bzip2 > out") // over two buffers
+	if err := os.WriteFile(filepath.Join(w.dir, "viel.bin"), noise(600_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	big := w.make("bzip2 -c viel.bin > out") // over two buffers
 	for _, more := range []string{"", "y"} {
 		b := append(slices.Clone(big), more...)
 		f, err := inspect(t.Context(), memory(b), int64(len(b)))

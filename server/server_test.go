@@ -304,7 +304,7 @@ func TestPausesOfTheReaderAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	address, _ := serve(t, Options{Stall: 3 * time.Second, Doors: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	address, _ := serve(t, Options{Stall: 5 * time.Second, Doors: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, err := os.Open(file)
 		if err != nil {
 			t.Error(err)
@@ -332,7 +332,7 @@ func TestPausesOfTheReaderAreBounded(t *testing.T) {
 		if err == nil {
 			t.Error("an answer that nobody took was sent whole")
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute):
 		t.Fatal("a reader who stopped is waited for")
 	}
 	slow := ask()

@@ -113,7 +113,7 @@ func begin(t *testing.T, s mailbox.Blobs, key mailbox.BlobKey, body []byte) *s3U
 // eventually waits for something that happens in the background.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for range 1000 {
+	for range 12_000 {
 		if is() {
 			return
 		}

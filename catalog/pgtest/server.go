@@ -192,7 +192,7 @@ func (s *Server) launch() error {
 	if s.process, err = spawn(cmd); err != nil {
 		return err
 	}
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if err = s.Exec("postgres", "SELECT 1"); err == nil {
 			return nil
 		}
@@ -288,7 +288,7 @@ func (s *Server) Exec(database, sql string) error {
 
 // Query runs statements and gives the rows of the last, as text.
 func (s *Server) Query(database, sql string) ([][]string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	c, err := pgconn.Connect(ctx, s.URL(database))
 	if err != nil {

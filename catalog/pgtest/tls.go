@@ -46,7 +46,7 @@ func (s *Server) TLS(t testing.TB) (authority, stranger string) {
 			t.Fatal(err)
 		}
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		rows, err := s.Query("postgres", "SHOW ssl")
 		if err == nil && rows[0][0] == "on" {
 			return authority, stranger

@@ -219,7 +219,7 @@ func TestStream(t *testing.T) {
 // TestRelease: the next user of a connection finds nothing of the last one, and
 // one that was left inside a transaction or interrupted is not used again.
 func TestRelease(t *testing.T) {
-	p := open(t, Options{Conns: 1, Limit: 300 * time.Millisecond})
+	p := open(t, Options{Conns: 1, Limit: 2 * time.Second})
 	pid := func(c *Conn) (n int64) {
 		must(t, c.Query("SELECT CAST(pg_backend_pid() AS BIGINT)", func(r *Row) error { n = r.Int(0); return nil }))
 		return n
@@ -241,7 +241,7 @@ func TestRelease(t *testing.T) {
 		t.Error("a connection inside a transaction was used again")
 	}
 	time.AfterFunc(20*time.Millisecond, c.Interrupt)
-	if _, err := c.Exec("SELECT 1 FROM pg_sleep(5)"); err == nil || Misuse(err) || !c.Broken() {
+	if _, err := c.Exec("SELECT 1 FROM pg_sleep(60)"); err == nil || Misuse(err) || !c.Broken() {
 		t.Errorf("interrupted: %v", err)
 	}
 	c.Release()
@@ -249,13 +249,13 @@ func TestRelease(t *testing.T) {
 	if pid(c) == second {
 		t.Error("an interrupted connection was used again")
 	}
-	if _, err := c.Exec("SELECT 1 FROM pg_sleep(5)"); err == nil || Misuse(err) || !c.Broken() { // Limit
+	if _, err := c.Exec("SELECT 1 FROM pg_sleep(60)"); err == nil || Misuse(err) || !c.Broken() { // Limit
 		t.Errorf("no answer: %v", err)
 	}
 	c.Release()
 	c = get(t, p)
 	c.Patient(time.Minute)
-	_, err := c.Exec("SELECT 1 FROM pg_sleep(0.5)")
+	_, err := c.Exec("SELECT 1 FROM pg_sleep(2.5)")
 	must(t, err)
 	c.Release()
 }

@@ -50,7 +50,7 @@ func newHouse(t *testing.T) *house {
 	done := make(chan struct{})
 	go func() { h.a.gate.Run(ctx); close(done) }()
 	t.Cleanup(func() { cancel(); <-done; h.a.close() })
-	for end := time.Now().Add(30 * time.Second); h.a.gate.Ready() != nil; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); h.a.gate.Ready() != nil; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal(h.a.gate.Ready())
 		}

@@ -221,7 +221,7 @@ func (c *Clamd) Restart() error {
 	if err := <-started; err != nil {
 		return err
 	}
-	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if c.ping() {
 			return nil
 		}
@@ -231,7 +231,7 @@ func (c *Clamd) Restart() error {
 		default:
 		}
 	}
-	return fmt.Errorf("clamd does not answer after 60 s:\n%s", c.Log())
+	return fmt.Errorf("clamd does not answer after 2 min:\n%s", c.Log())
 }
 
 func (c *Clamd) ping() bool {

@@ -77,7 +77,7 @@ func (p *Proxy) listen() error {
 	}
 	var l net.Listener
 	var err error
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if l, err = net.Listen(network, address); err == nil {
 			break
 		}

@@ -49,7 +49,7 @@ func dial(t *testing.T, p *Proxy) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return c
 }
 
@@ -61,7 +61,7 @@ func say(t *testing.T, p *Proxy, text string) (string, error) {
 		return "", err // already reset
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	_, errSent := io.WriteString(c, text) // may be cut before its end
 	errEnd := c.(*net.TCPConn).CloseWrite()
 	b, err := io.ReadAll(c)
@@ -74,7 +74,7 @@ func next(t *testing.T, arrived <-chan string) string {
 	select {
 	case got := <-arrived:
 		return got
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nobody was called")
 		return ""
 	}
@@ -168,7 +168,7 @@ func TestStallHeals(t *testing.T) {
 		t.Errorf("%q came through", b[:n])
 	}
 	p.Set(Fault{})
-	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	if n, err := io.ReadFull(c, b[:5]); err != nil || string(b[:n]) != "hher-" {
 		t.Errorf("%q, %v", b[:n], err)
 	}

@@ -40,7 +40,7 @@ var versions string
 const (
 	accessKey  = "postfach-test"
 	secretKey  = "nur-fuer-diesen-Testlauf"
-	startLimit = 30 * time.Second
+	startLimit = 2 * time.Minute
 )
 
 // Options of a server; the zero value speaks plain HTTP and has no keys for

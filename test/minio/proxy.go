@@ -172,9 +172,11 @@ func (p *Proxy) serve(client net.Conn) {
 // connection can go on.
 func (p *Proxy) exchange(req *http.Request, client, server net.Conn, out *bufio.Reader) bool {
 	f := p.fault(req)
+	over := func() {}
 	if req.ContentLength > 0 {
 		p.count(1)
-		defer p.count(-1)
+		over = sync.OnceFunc(func() { p.count(-1) })
+		defer over()
 	}
 	switch {
 	case f.Refuse:
@@ -202,6 +204,7 @@ func (p *Proxy) exchange(req *http.Request, client, server net.Conn, out *bufio.
 		return false
 	}
 	defer resp.Body.Close()
+	over() // before the storage can know, and goes on with another one
 	return p.answer(client, resp, f)
 }
 

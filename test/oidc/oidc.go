@@ -40,7 +40,7 @@ const (
 	Job    = "job"
 	Secret = "nur-fuer-diesen-Testlauf"
 
-	startLimit = 60 * time.Second
+	startLimit = 3 * time.Minute
 )
 
 // Provider is a running OpenID provider.
@@ -78,7 +78,7 @@ func Start(t testing.TB) *Provider {
 			t.Fatal(err)
 		}
 	}
-	p.Client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+	p.Client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true,
 		TLSClientConfig: &tls.Config{RootCAs: authority.Roots()}}}
 	p.Rotate("eins")
 	t.Cleanup(p.Stop)
