@@ -61,16 +61,31 @@ func (in *instance) startBucket(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	there, err := b.client.BucketExists(ctx, bucketName)
-	if err == nil && !there {
-		err = b.client.MakeBucket(ctx, bucketName, minio.MakeBucketOptions{})
-	}
-	if err != nil {
+	if err := b.make(ctx); err != nil {
 		return err
 	}
 	in.bucket = b
 	in.storage = fmt.Sprintf("s3://%s/%s?endpoint=http://%s&credentials=file:%s\nupload: {spool: spool}", bucketName, bucketPrefix, b.address, url.QueryEscape(keys))
 	return nil
+}
+
+// make makes the bucket unless it is there. On a busy machine MinIO calls itself
+// ready a moment before it takes requests.
+func (b *bucket) make(ctx context.Context) error {
+	for end := time.Now().Add(time.Minute); ; {
+		there, err := b.client.BucketExists(ctx, bucketName)
+		if err == nil && !there {
+			err = b.client.MakeBucket(ctx, bucketName, minio.MakeBucketOptions{})
+		}
+		if minio.ToErrorResponse(err).Code != "XMinioServerNotInitialized" || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 var keyLine = regexp.MustCompile(`(?m)^aws_(access_key_id|secret_access_key) = (\S+)$`)

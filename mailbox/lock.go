@@ -22,7 +22,7 @@ type LockRequest struct {
 // Lock locks what stands at a path. A missing name becomes an empty document
 // that passes the gate like any other (RFC 4918 section 7.3); created says so.
 func (s *Service) Lock(ctx context.Context, a Actor, p Path, q LockRequest) (l Lock, created bool, err error) {
-	for range 3 { // others may make or remove the document meanwhile
+	for range crossings { // others may make or remove the document meanwhile
 		err = s.update(ctx, &a, p, func(tx Tx) error {
 			t, err := s.planLock(tx, &a, p, q)
 			if err == nil {
@@ -42,8 +42,12 @@ func (s *Service) Lock(ctx context.Context, a Actor, p Path, q LockRequest) (l L
 			return l, true, err
 		}
 	}
-	return l, false, err
+	return l, false, &Error{Kind: Unavailable, Reason: ReasonCatalog, RetryAfter: time.Second, Err: err}
 }
+
+// crossings is how often a LOCK begins anew because others made or removed the
+// document meanwhile.
+const crossings = 20
 
 // planLock decides a LOCK of what exists. Kind NotFound says that a document
 // may be made.

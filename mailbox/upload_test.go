@@ -99,7 +99,7 @@ func TestLostAnswers(t *testing.T) {
 
 // P68: a client that goes away, or takes too long, leaves nothing.
 func TestUploadsThatEnd(t *testing.T) {
-	w := newWorld(t, mailbox.Single, func(o *mailbox.Options) { o.MaxUpload = 300 * time.Millisecond }).scene(t, mailbox.Single)
+	w := newWorld(t, mailbox.Single, func(o *mailbox.Options) { o.MaxUpload = 2 * time.Second }).scene(t, mailbox.Single)
 	gone, cancel := context.WithCancel(ctx)
 	up := mailbox.Upload{Body: io.MultiReader(strings.NewReader("x"), calling{cancel}), Length: -1, Expected: -1}
 	_, err := w.Deliver(gone, w.clerk, path("/an_KVBbg/a"), up)

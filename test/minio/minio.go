@@ -253,10 +253,16 @@ func (s *Server) Client(t testing.TB) *client.Core {
 func (s *Server) Bucket(t testing.TB, lock bool) string {
 	t.Helper()
 	name := "test-" + uuid.NewString()
-	if err := s.Client(t).MakeBucket(t.Context(), name, client.MakeBucketOptions{ObjectLocking: lock}); err != nil {
-		t.Fatal(err)
+	for end := time.Now().Add(startLimit); ; time.Sleep(20 * time.Millisecond) {
+		err := s.Client(t).MakeBucket(t.Context(), name, client.MakeBucketOptions{ObjectLocking: lock})
+		if err == nil {
+			return name
+		}
+		// MinIO may call itself ready a moment before it takes requests.
+		if client.ToErrorResponse(err).Code != "XMinioServerNotInitialized" || time.Now().After(end) {
+			t.Fatal(err)
+		}
 	}
-	return name
 }
 
 // Keys lists a bucket.
