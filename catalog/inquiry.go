@@ -87,6 +87,14 @@ func (s tables) VersionsAfter(ctx context.Context, m mailbox.MemberID, after mai
 	})
 }
 
+// LatestVersions gives the newest n versions of all members, the latest first.
+func (s tables) LatestVersions(ctx context.Context, n int, fn func(mailbox.Version) error) error {
+	return s.read(ctx, func(r *reader) error {
+		return r.each("SELECT "+versionColumns+" FROM versions v ORDER BY v.id DESC LIMIT $1",
+			func(row tuple) error { return fn(scanVersion(row, 0)) }, int64(n))
+	})
+}
+
 // DeliveryQuery chooses deliveries; zero fields choose nothing out.
 type DeliveryQuery struct {
 	Member     mailbox.MemberID

@@ -106,7 +106,14 @@ func (s *Scrubber) Run(ctx context.Context) {
 	s.holder = uuid.NewString()
 	t := time.NewTicker(min(s.Every/60, time.Minute))
 	defer t.Stop()
+	latest := false
 	for {
+		if !latest {
+			err := s.latest(ctx)
+			if latest = err == nil; !latest && ctx.Err() == nil && !errors.Is(err, errTaken) {
+				s.Log.WarnContext(ctx, "reading the latest contents waits", "err", err)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -26,6 +26,8 @@ type Catalog interface {
 	// VersionsAfter gives versions by id, after one, at most limit; member 0
 	// means all.
 	VersionsAfter(ctx context.Context, member mailbox.MemberID, after mailbox.VersionID, limit int, fn func(mailbox.Version) error) error
+	// LatestVersions gives the newest n, the latest first.
+	LatestVersions(ctx context.Context, n int, fn func(mailbox.Version) error) error
 	// Note, SwapNote and Lease are those of segment.Catalog.
 	Note(ctx context.Context, name string) (string, error)
 	SwapNote(ctx context.Context, name, old, text string) (bool, error)

@@ -100,6 +100,32 @@ func TestScrub(t *testing.T) {
 	w.CLI("", "audit", "replay", "--verify")
 }
 
+// TestLatestAreChecked: a server that starts after a crash reads again what came
+// in last, and says what the crash took (L4).
+func TestLatestAreChecked(t *testing.T) {
+	w := whole(t, world.Everybody())
+	for _, body := range []string{"früher", "zuletzt"} {
+		w.Put(t, "anna", "/dav/an_KVBbg/"+body+".txt", body)
+	}
+	w.Kill()
+	f := blobWith(t, w, "zuletzt")
+	must(t, os.Chmod(f, 0o600))
+	writeFile(t, f, "") // as a disk that had promised too much
+	w.Serve()
+	waitFor(t, "the latest contents to be read", func() bool {
+		return strings.Contains(readFile(t, w.LogFile()), `"latest contents read again","versions":2,"damaged":1`)
+	})
+	if n := metric(t, w, "postfach_storage_damaged"); n != 1 {
+		t.Errorf("%v damaged", n)
+	}
+	if metric(t, w, "postfach_scrub_finished_seconds") != 0 {
+		t.Error("a whole round was over: this test shows nothing")
+	}
+	if out := w.CLI("", "audit", "list", "--operation", "content-damaged"); !strings.Contains(out, "zuletzt.txt") && strings.Count(out, "\n") != 2 {
+		t.Errorf("records: %s", out)
+	}
+}
+
 // TestScrubBucket: the same in a bucket.
 func TestScrubBucket(t *testing.T) {
 	w, server, bucket := inBucket(t)

@@ -28,6 +28,7 @@ type catalogStore interface {
 	scan.ProbeMemory
 	segment.Catalog
 	VersionsAfter(ctx context.Context, m mailbox.MemberID, after mailbox.VersionID, limit int, fn func(mailbox.Version) error) error
+	LatestVersions(ctx context.Context, n int, fn func(mailbox.Version) error) error
 	Inquire(ctx context.Context, fn func(*catalog.Inquiry) error) error
 	Identity(ctx context.Context) (catalog.Identity, error)
 	Snapshot(ctx context.Context, w io.Writer) (catalog.Snapshot, error)
