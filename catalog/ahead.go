@@ -52,3 +52,12 @@ func (t *tx) forgetLocks() {
 		t.ahead.locked = true
 	}
 }
+
+// goOn is what the next change in the same transaction knows at its begin.
+func (a *ahead) goOn() *ahead {
+	if a == nil || !a.found {
+		return nil
+	}
+	b := *a
+	return &b
+}

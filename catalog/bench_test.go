@@ -155,6 +155,30 @@ func BenchmarkUpload(b *testing.B) {
 	})
 }
 
+// BenchmarkBusyMailbox is the commit of an upload, 16 at a time into one mailbox
+// of PostgreSQL: those that wait share a transaction, or each has its own. Both
+// take turns, so that they have the same load beside them.
+func BenchmarkBusyMailbox(b *testing.B) {
+	p := openPostgres(b)
+	for i, together := range []bool{false, true, false, true, false, true} {
+		m, folder := fill(b, p.tables, fmt.Sprint(i), 1000)
+		p.groupFor = 0
+		if together {
+			p.groupFor = groupFor
+		}
+		b.Run(fmt.Sprintf("together=%v", together), func(b *testing.B) {
+			prefix := mailbox.NewVersionID().String()
+			rounds := p.pool.Rounds()
+			atOnce(b, 16, func(_, i int) error {
+				return p.Update(context.Background(), m.ID, func(t mailbox.Tx) error {
+					return upload(t, m, folder, fmt.Sprintf("%s %d.csv", prefix, i))
+				})
+			})
+			b.ReportMetric(float64(p.pool.Rounds()-rounds)/float64(b.N), "rounds/op")
+		})
+	}
+}
+
 // BenchmarkMove is the commit of a rename, whatever the size of the document.
 func BenchmarkMove(b *testing.B) {
 	forEach(b, func(b *testing.B, s tables) {

@@ -333,7 +333,11 @@ func TestNodesNames(t *testing.T) {
 func waiting(p *Postgres, m mailbox.Member) int {
 	p.queues.mu.Lock()
 	defer p.queues.mu.Unlock()
-	return p.queues.all["mailbox "+fmt.Sprint(m.ID)].users
+	all, busy := p.queues.all["mailbox "+fmt.Sprint(m.ID)]
+	if !busy {
+		return 0
+	}
+	return 1 + len(all)
 }
 
 // TestBusyMailbox: however many changes of one mailbox wait, a node still has

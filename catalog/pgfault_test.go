@@ -29,18 +29,23 @@ func newFile(node *Postgres, m mailbox.Member, name string, runs *int) (mailbox.
 	id := mailbox.NewVersionID()
 	err := node.Update(context.Background(), m.ID, func(tx mailbox.Tx) error {
 		*runs++
-		e := mailbox.Entry{Member: m.ID, Parent: m.Folders[mailbox.ToAuthority], Place: mailbox.ToAuthority, Name: name, Created: tx.Now(), Modified: tx.Now()}
-		e.Version = mailbox.Version{ID: id}
-		if err := tx.InsertEntry(&e); err != nil {
-			return err
-		}
-		e.Version.Entry = e.ID
-		if err := tx.InsertVersion(e.Version, nil, time.Time{}); err != nil {
-			return err
-		}
-		return tx.Audit(mailbox.Record{Operation: mailbox.OpCreate, Member: m.ID, Version: id, Result: "ok"})
+		return fileOf(tx, m, name, id)
 	})
 	return id, err
+}
+
+// fileOf makes a file with that version, and its record.
+func fileOf(tx mailbox.Tx, m mailbox.Member, name string, id mailbox.VersionID) error {
+	e := mailbox.Entry{Member: m.ID, Parent: m.Folders[mailbox.ToAuthority], Place: mailbox.ToAuthority, Name: name, Created: tx.Now(), Modified: tx.Now()}
+	e.Version = mailbox.Version{ID: id}
+	if err := tx.InsertEntry(&e); err != nil {
+		return err
+	}
+	e.Version.Entry = e.ID
+	if err := tx.InsertVersion(e.Version, nil, time.Time{}); err != nil {
+		return err
+	}
+	return tx.Audit(mailbox.Record{Operation: mailbox.OpCreate, Member: m.ID, Version: id, Result: "ok"})
 }
 
 // stored counts what a change of newFile has left; it is all or nothing.

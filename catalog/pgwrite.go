@@ -17,29 +17,26 @@ const tries = 10
 
 // write runs fn in a READ COMMITTED transaction that first locks what h names,
 // and again when the database gave it up for another one's sake or the
-// connection was lost before the commit. A context that ends before fn has
-// begun takes it back; afterwards the outcome is waited for.
+// connection was lost before the commit. Changes of one mailbox may share a
+// transaction the first time (group). A context that ends before fn has begun
+// takes it back; afterwards the outcome is waited for.
 func (p *Postgres) write(ctx context.Context, h hold, fn func(*tx) error) error {
-	leave, err := p.queues.enter(ctx, h.key)
-	if err != nil {
-		return err
-	}
-	defer leave()
+	c := &change{ctx: ctx, fn: fn, alone: h.member == 0, told: make(chan outcome, 1)}
 	for try, dead := 1, 0; ; try++ {
-		if ctx.Err() != nil {
-			return canceled(ctx)
+		o := p.queues.wait(h.key, c)
+		if o.turn {
+			o = p.lead(h, c)
 		}
-		var next verdict
-		next, err = p.try(ctx, h, fn)
-		if next == final || try == tries {
-			return err
+		if o.next == final || try == tries {
+			return o.err
 		}
-		if next == lost {
+		if o.next == lost {
 			if dead++; dead == deadConns {
-				return err
+				return o.err
 			}
 		}
-		p.o.Log.Debug("change is tried again", "try", try, "err", err)
+		c.alone = true
+		p.o.Log.Debug("change is tried again", "try", try, "err", o.err)
 		pause(ctx, time.Millisecond<<try)
 	}
 }
@@ -56,39 +53,69 @@ func pause(ctx context.Context, d time.Duration) {
 type verdict int
 
 const (
-	final verdict = iota // it stands, or it was refused
-	again                // nothing stands; others were in the way
-	lost                 // nothing stands; the connection was lost
+	final   verdict = iota // it stands, or it was refused
+	again                  // nothing stands; others were in the way
+	lost                   // nothing stands; the connection was lost
+	refused                // nothing stands, since the database would not have it
 )
 
-// try runs a change once.
-func (p *Postgres) try(ctx context.Context, h hold, fn func(*tx) error) (verdict, error) {
+// try runs the changes of a group once.
+func (p *Postgres) try(g *group) (verdict, error) {
+	ctx := g.first.ctx
+	if ctx.Err() != nil {
+		return final, canceled(ctx)
+	}
 	c, err := p.get(ctx)
 	if err != nil {
 		return final, err
 	}
 	defer c.Release()
 	defer c.Rollback()
-	t := &tx{reader: reader{c: post{c}, ctx: context.WithoutCancel(ctx), returned: p.o.Returned}}
-	d, err := p.begin(ctx, c, h, t)
+	t := p.tx(ctx, c)
+	d, err := p.begin(ctx, c, g.h, t)
+	g.begun = time.Now()
 	if err == nil {
-		err = runChange(p.o.Log, t, fn)
+		err = runChange(p.o.Log, t, g.first.fn)
 	}
 	switch fault := c.Fault(); {
 	case ctx.Err() != nil && d == doubt{}: // fn was not begun
 		return final, canceled(ctx)
-	case postgres.Again(fault):
-		return again, unavailable(fault)
-	case fault != nil && c.Broken():
-		return lost, unavailable(fault)
+	case fault != nil && given(c) != refused:
+		return given(c), unavailable(fault)
 	case err == nil && fault != nil: // an error that fn did not care for
 		err = fault
 	}
 	if err != nil {
 		return final, err
 	}
-	d.witness = t.witness
+	next, err := p.finish(ctx, c, d, g, t)
+	switch {
+	case next == refused && len(g.rest) > 0: // who of them is to blame shows when each is alone
+		next = again
+	case next == refused:
+		next = final
+	}
+	return next, err
+}
+
+// finish runs what joins the group, and commits.
+func (p *Postgres) finish(ctx context.Context, c *postgres.Conn, d doubt, g *group, t *tx) (verdict, error) {
+	if err := g.run(c, t); err != nil {
+		return given(c), unavailable(err)
+	}
+	d.witness = g.last.witness
 	return p.commit(ctx, c, d)
+}
+
+// given says why a transaction cannot go on.
+func given(c *postgres.Conn) verdict {
+	switch {
+	case postgres.Again(c.Fault()):
+		return again
+	case c.Broken():
+		return lost
+	}
+	return refused
 }
 
 // silence bounds how long a node that was cut off keeps a mailbox from others.
@@ -145,7 +172,7 @@ func (p *Postgres) commit(ctx context.Context, c *postgres.Conn, d doubt) (verdi
 	case known && postgres.Again(err):
 		return again, unavailable(err)
 	case known:
-		return final, unavailable(err)
+		return refused, unavailable(err)
 	}
 	p.o.Log.Warn("the answer to a commit was lost", "err", err)
 	switch stands, errAsked := p.resolve(context.WithoutCancel(ctx), d); {

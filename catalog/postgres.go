@@ -44,7 +44,7 @@ type Postgres struct {
 	committed atomic.Int64 // when a commit last succeeded, by the monotonic clock of begun
 	begun     time.Time
 
-	resolveFor time.Duration
+	resolveFor, groupFor time.Duration
 
 	mu     sync.Mutex
 	doubts map[doubt]bool // commits whose outcome is not known
@@ -66,8 +66,8 @@ func OpenPostgres(at Server, o Options) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{o: o, pool: pool, shift: shift(), begun: time.Now(), resolveFor: resolveFor, doubts: map[doubt]bool{},
-		queues: queues{all: map[string]*queue{}}}
+	p := &Postgres{o: o, pool: pool, shift: shift(), begun: time.Now(), resolveFor: resolveFor, groupFor: groupFor, doubts: map[doubt]bool{},
+		queues: queues{all: map[string][]*change{}}}
 	p.tables = tables{p}
 	if err := p.prepare(); err != nil {
 		pool.Close()
