@@ -177,5 +177,8 @@ func (t *tx) insertVersion(known bool, e mailbox.EntryID, args []any) error {
 
 // SetSeen marks a version as delivered, taken over or released.
 func (t *tx) SetSeen(v mailbox.VersionID) error {
+	if v == t.stored { // it is certainly there
+		return t.later(setSeen, v[:])
+	}
 	return t.change("version", v, setSeen, v[:])
 }
