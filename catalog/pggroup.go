@@ -70,10 +70,10 @@ func (g *group) tell() {
 	for _, m := range g.rest {
 		o := outcome{next: g.next, err: g.err}
 		switch {
-		case m.err == nil || g.next != final:
+		case m.err == nil:
 		case g.err == nil:
 			o.err = m.err
-		default: // in doubt: it has seen what may not be
+		default: // it has seen what does not stand, or may not
 			o.next = again
 		}
 		m.told <- o
