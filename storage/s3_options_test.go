@@ -4,7 +4,10 @@ package storage
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +72,35 @@ func everythingElse(t *testing.T, s inBucket) {
 		return strings.Contains(strings.Join(s.server.Keys(t, s.bucket), "\n"), "/"+openFolder)
 	})
 	t.Cleanup(func() { _ = intent.Discard() })
+}
+
+// TestS3InstanceRole: access keys that the machine gives are asked for when they
+// are needed, and used.
+func TestS3InstanceRole(t *testing.T) {
+	server := minio.Start(t, minio.Options{})
+	asked := make(chan string, 100)
+	machine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Header.Get("Authorization")
+		_ = json.NewEncoder(w).Encode(map[string]any{"AccessKeyId": server.AccessKey, "SecretAccessKey": server.SecretKey,
+			"Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
+	}))
+	defer machine.Close()
+	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", machine.URL)
+	t.Setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "der-Maschine")
+	s := openS3(t, server, func(o *S3Options) { o.Credentials = S3Credentials{InstanceRole: true} })
+	key := storagetest.Key()
+	storagetest.Put(t, s, key, []byte("mit Rolle"))
+	if got := storagetest.Get(t, s, key, 0, -1); string(got) != "mit Rolle" {
+		t.Errorf("%q", got)
+	}
+	select {
+	case token := <-asked:
+		if token != "der-Maschine" {
+			t.Errorf("asked with %q", token)
+		}
+	default:
+		t.Error("the machine was never asked")
+	}
 }
 
 // TestS3OptionsAreChecked: what cannot work is refused before the first upload.
