@@ -59,8 +59,13 @@ func (d *demoRun) said() string {
 
 func startDemo(t *testing.T, dir, listen, mail string, more ...string) *demoRun {
 	t.Helper()
-	d := &demoRun{t: t}
-	d.cmd = exec.Command(os.Getenv(world.BinaryVariable), append([]string{"demo", "--own-signatures", "--dir", dir, "--listen", listen, "--mail-listen", mail}, more...)...)
+	return runDemo(t, exec.Command(os.Getenv(world.BinaryVariable), append([]string{"demo", "--own-signatures", "--dir", dir, "--listen", listen, "--mail-listen", mail}, more...)...))
+}
+
+// runDemo waits until the demo of a command is there.
+func runDemo(t *testing.T, cmd *exec.Cmd) *demoRun {
+	t.Helper()
+	d := &demoRun{t: t, cmd: cmd}
 	d.cmd.Stdout, d.cmd.Stderr = d, d
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -179,6 +184,54 @@ func pasteAll(t *testing.T, guide, listen string) {
 				t.Errorf("%s sees no list in %q", login, place)
 			}
 		}
+	}
+}
+
+// TestDemoInstallsClamd: as root and without clamd it calls apt-get for Debian's
+// package, with fresh lists where the old ones are of no use, starts no service
+// by that, and goes on. The scanner is hidden in a mount namespace; an apt-get
+// of the test brings it back.
+func TestDemoInstallsClamd(t *testing.T) {
+	long(t)
+	if os.Getuid() != 0 {
+		t.Skip("hiding the scanner needs root")
+	}
+	if out, err := exec.Command("unshare", "-m", "mount", "--bind", "/dev/null", "/dev/null").CombinedOutput(); err != nil {
+		t.Skipf("no mount namespace here: %s", out)
+	}
+	dir := t.TempDir()
+	log, apt := filepath.Join(dir, "log"), filepath.Join(dir, "apt-get")
+	writeFile(t, log, "")
+	writeFile(t, apt, `#!/bin/sh
+[ -e /usr/sbin/policy-rc.d ] || echo "services would be started" >>"$LOG"
+echo "$*" >>"$LOG"
+case "$*" in
+*install*) grep -q update "$LOG" || exit 100; for p in $HIDDEN; do umount "$p" || exit 1; done ;;
+esac
+`)
+	if err := os.Chmod(apt, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := os.Stat("/usr/sbin/policy-rc.d")
+	before := err == nil
+	script := `set -e
+export HIDDEN=
+for p in /usr/sbin/clamd /usr/local/sbin/clamd; do [ ! -e "$p" ] || { mount --bind /dev/null "$p"; HIDDEN="$HIDDEN $p"; }; done
+exec "$0" "$@"`
+	cmd := exec.Command("unshare", "-m", "sh", "-c", script, os.Getenv(world.BinaryVariable), "demo", "--own-signatures",
+		"--dir", filepath.Join(dir, "demo"), "--listen", porttest.Free(t), "--mail-listen", porttest.Free(t))
+	cmd.Env = append(os.Environ(), "LOG="+log, "PATH="+dir+":"+os.Getenv("PATH"))
+	d := runDemo(t, cmd)
+	d.end()
+	calls := strings.Split(strings.TrimSpace(readFile(t, log)), "\n")
+	if len(calls) != 3 || !strings.Contains(calls[0], "install -y --no-install-recommends clamav-daemon") || !strings.HasSuffix(calls[1], " update") || !strings.Contains(calls[2], "clamav-daemon") {
+		t.Errorf("apt-get was called with %q", calls)
+	}
+	if !strings.Contains(d.said(), "Installing Debian's clamav-daemon") {
+		t.Errorf("nothing was said:\n%s", d.said())
+	}
+	if _, err := os.Stat("/usr/sbin/policy-rc.d"); (err == nil) != before {
+		t.Error("the policy that keeps services from starting was left")
 	}
 }
 
