@@ -226,41 +226,6 @@ func move(t mailbox.Tx, m mailbox.Member, folder, e mailbox.Entry, to string) er
 		Result: "ok", Detail: mailbox.Detail{Path: "/an_KVBbg/" + e.Name, Target: "/an_KVBbg/" + to, Door: "dav"}})
 }
 
-// BenchmarkListing reads a folder of 10,000 entries, a page at a time.
-func BenchmarkListing(b *testing.B) {
-	forEach(b, func(b *testing.B, s tables) {
-		m, _ := fill(b, s, "0815", 0)
-		folder := mailbox.Entry{Member: m.ID, Parent: m.Folders[mailbox.ToAuthority], Place: mailbox.ToAuthority, Folder: true, Name: "viele"}
-		must(b, s.Update(context.Background(), m.ID, func(t mailbox.Tx) error { return t.InsertEntry(&folder) }))
-		for i := 0; i < 10_000; i += 100 { // a row that one transaction changes over and over grows slow in PostgreSQL
-			must(b, s.Update(context.Background(), m.ID, func(t mailbox.Tx) error {
-				for k := range 100 {
-					if err := upload(t, m, folder, fmt.Sprintf("Beitragsliste %05d.csv", i+k)); err != nil {
-						return err
-					}
-				}
-				return nil
-			}))
-		}
-		b.ReportAllocs()
-		for b.Loop() {
-			n := 0
-			err := s.View(context.Background(), func(r mailbox.Reader) error {
-				for after := ""; ; {
-					page, err := r.Children(folder.ID, after, 1000, nil)
-					if n += len(page); err != nil || len(page) < 1000 {
-						return err
-					}
-					after = mailbox.NameKey(page[len(page)-1].Name)
-				}
-			})
-			if err != nil || n != 10_000 {
-				b.Fatal(n, err)
-			}
-		}
-	})
-}
-
 // BenchmarkSmallest is one durable row: the floor of a commit.
 func BenchmarkSmallest(b *testing.B) {
 	forEach(b, func(b *testing.B, s tables) {

@@ -39,6 +39,9 @@ type conn interface {
 	// Query calls scan for each row until it gives an error, which Query
 	// returns. scan may run other statements, and must not keep the tuple.
 	Query(sql string, scan func(tuple) error, args ...any) error
+	// Pass is Query where scan runs no other statements. Rows that were handed
+	// out count only if it gives no error.
+	Pass(sql string, scan func(tuple) error, args ...any) error
 	// Stream is Query for results that need not fit into memory.
 	Stream(sql string, scan func(tuple) error, args ...any) error
 }
@@ -67,6 +70,10 @@ func (c lite) Query(sql string, scan func(tuple) error, args ...any) error {
 func (c lite) Later(sql string, args ...any) error {
 	_, err := c.Exec(sql, args...)
 	return err
+}
+
+func (c lite) Pass(sql string, scan func(tuple) error, args ...any) error {
+	return c.Query(sql, scan, args...)
 }
 
 func (c lite) Stream(sql string, scan func(tuple) error, args ...any) error {

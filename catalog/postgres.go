@@ -105,6 +105,10 @@ func (c post) Query(sql string, scan func(tuple) error, args ...any) error {
 	return c.Conn.Query(sql, func(r *postgres.Row) error { return scan(r) }, args...)
 }
 
+func (c post) Pass(sql string, scan func(tuple) error, args ...any) error {
+	return c.Conn.Pass(sql, func(r *postgres.Row) error { return scan(r) }, args...)
+}
+
 func (c post) Ahead(sql string, scan func(tuple) error, args ...any) error {
 	return c.Conn.Ahead(sql, func(r *postgres.Row) error { return scan(r) }, args...)
 }

@@ -35,8 +35,15 @@ type world struct {
 	url     string
 	mailbox *mailbox.Service
 	clamd   *scantest.Clamd
-	store   *catalog.SQLite
+	store   store
 	signIn  *auth.Authenticator
+}
+
+// store is a catalog of either kind.
+type store interface {
+	mailbox.Catalog
+	auth.Store
+	Close() error
 }
 
 // account of a world. Members: 0815 releases by one, 0816 by four eyes.
@@ -58,21 +65,24 @@ var accounts = []account{
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	c, err := catalog.OpenSQLite(filepath.Join(t.TempDir(), "catalog.db"), catalog.Options{})
+	must(t, err)
+	return newWorldOver(t, c)
+}
+
+func newWorldOver(t testing.TB, c store) *world {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	w := &world{clamd: scantest.Start(t, scantest.Options{MaxSize: 16 << 20})}
-	dir := t.TempDir()
-	var err error
-	if w.store, err = catalog.OpenSQLite(filepath.Join(dir, "catalog.db"), catalog.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	blobs, err := storage.OpenDir(filepath.Join(dir, "blobs"), storage.Options{ReserveFree: -1})
+	w := &world{store: c, clamd: scantest.Start(t, scantest.Options{MaxSize: 16 << 20})}
+	blobs, err := storage.OpenDir(filepath.Join(t.TempDir(), "blobs"), storage.Options{ReserveFree: -1})
 	must(t, err)
 	address, err := scan.ParseAddress(w.clamd.Address)
 	must(t, err)
 	gate, err := scan.NewGate(scan.Options{Address: address, MaxSize: 16 << 20, SignaturesMaxAge: -1})
 	must(t, err)
-	w.mailbox = mailbox.New(w.store, blobs, gate, mailbox.Options{MaxSize: 16 << 20, Chunks: blobs.Chunks(), Folders: mailbox.FolderNames{
+	_, remote := c.(*catalog.Postgres)
+	w.mailbox = mailbox.New(w.store, blobs, gate, mailbox.Options{MaxSize: 16 << 20, Chunks: blobs.Chunks(), ReadAhead: remote, Folders: mailbox.FolderNames{
 		ToAuthority: "an_KVBbg", CaseworkerInbox: "KVBBG-SB-Posteingang", Outbox: "Postausgang"}})
 	for _, run := range []func(context.Context){gate.Run, w.mailbox.Run} {
 		running.Go(func() { run(ctx) })

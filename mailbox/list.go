@@ -12,6 +12,7 @@ import (
 type page struct {
 	entries []Entry
 	nodes   []Node
+	folder  Entry  // as it was in the view of this part
 	used    int    // the most that entries or nodes have held
 	limit   int    // entries to ask for
 	after   string // the name key to go on from; "" when nothing follows
@@ -30,8 +31,10 @@ func (ps *pages) get() *page {
 }
 
 func (ps *pages) put(p *page) {
+	p.used = max(p.used, len(p.entries))           // read ahead, and not used
 	clear(p.entries[:min(p.used, cap(p.entries))]) // nobody's names stay in a pool
 	clear(p.nodes[:min(p.used, cap(p.nodes))])
+	p.folder = Entry{}
 	ps.pool.Put(p)
 }
 
@@ -55,12 +58,14 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, w Want, yield func(
 			return err
 		}
 		part.after = ""
-		return s.page(r, &t, w, part)
+		return s.page(r, &t, w, part, nil)
 	})
 	if err != nil {
 		return err
 	}
 	s.listing(&a, &t)
+	next := s.readAhead(ctx, &part.folder, part)
+	defer func() { next.drop() }()
 	if err := yield(self); err != nil {
 		return err
 	}
@@ -73,22 +78,26 @@ func (s *Service) List(ctx context.Context, a Actor, p Path, w Want, yield func(
 		if part.after == "" {
 			return nil
 		}
-		part.limit = pageSize
+		next.end()
+		if part.limit = pageSize; next != nil {
+			part.limit = aheadSize
+		}
 		after := part.after
 		err := s.catalog.View(ctx, func(r Reader) error {
 			part.after = after
-			return s.further(r, &t, w, part)
+			return s.further(r, &t, w, part, next)
 		})
 		if err != nil {
 			return err
 		}
+		next = s.readAhead(ctx, &part.folder, part)
 	}
 }
 
 // further is page for those after the first. A listing may take as long as its
 // client likes, so the right to it is looked at again, and whether the path still
 // leads to the same folder.
-func (s *Service) further(r Reader, t *spot, w Want, p *page) error {
+func (s *Service) further(r Reader, t *spot, w Want, p *page, read *ahead) error {
 	now, err := s.toRead(r, t.actor, t.path)
 	switch {
 	case err != nil:
@@ -96,11 +105,12 @@ func (s *Service) further(r Reader, t *spot, w Want, p *page) error {
 	case now.virtual || now.entry().ID != t.entry().ID:
 		return E(NotFound, ReasonNotFound)
 	}
-	return s.page(r, &now, w, p)
+	return s.page(r, &now, w, p, read)
 }
 
-// page brings the next children of the folder at t: those after p.after.
-func (s *Service) page(r Reader, t *spot, w Want, p *page) (err error) {
+// page brings the next children of the folder at t: those after p.after, which
+// may have been read ahead.
+func (s *Service) page(r Reader, t *spot, w Want, p *page, read *ahead) (err error) {
 	after := p.after
 	p.after, p.nodes = "", p.nodes[:0]
 	defer func() { p.used = max(p.used, len(p.nodes), len(p.entries)) }()
@@ -109,14 +119,17 @@ func (s *Service) page(r Reader, t *spot, w Want, p *page) (err error) {
 		return err
 	}
 	folder := t.entry()
+	p.folder = *folder
 	if t.side == MemberSide && folder.Place == Outbox || t.noDrop {
 		return nil
 	}
 	if t.onlyDatacentre() && folder.ID == t.member.Folders[Root] {
 		return s.onlyDrop(r, t, w, p)
 	}
-	if p.entries, err = r.Children(folder.ID, after, p.limit, p.entries); err != nil {
-		return err
+	if !read.serves(folder) {
+		if p.entries, err = r.Children(folder.ID, after, p.limit, p.entries); err != nil {
+			return err
+		}
 	}
 	if n := len(p.entries); n == p.limit {
 		p.after = NameKey(p.entries[n-1].Name)

@@ -28,6 +28,7 @@ type Options struct {
 	Spool      int64         // bytes of uploads on disk at once; 0 means 64 GiB
 	PerAccount int64         // bytes of one account's uploads at once; 0 means half of Spool
 	Chunks     Chunks        // of uploads that arrive in chunks; nil takes none
+	ReadAhead  bool          // listings read their next part while the client takes the one before: for a catalog on another machine
 	LargeList  int           // from how many mailboxes on the root lists only those one is responsible for; 0 means 500
 
 	// MemberNumber finds member numbers in names (DESIGN.md section 2); nil

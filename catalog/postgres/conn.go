@@ -222,6 +222,24 @@ func (c *Conn) Query(sql string, scan func(*Row) error, args ...any) error {
 	return rows.each(s.same, scan)
 }
 
+// Pass is Query where scan runs no other statements: it is called while further
+// rows are on their way, which then need no memory. Rows that were handed out
+// count only if Pass gives no error.
+func (c *Conn) Pass(sql string, scan func(*Row) error, args ...any) error {
+	s, err := c.prepare(sql)
+	if err != nil {
+		return err
+	}
+	if err := c.queue(request{s: s}, s.desc.ParamOIDs, sql, args); err != nil {
+		return err
+	}
+	to := passing{scan: scan, row: Row{same: s.same}}
+	if _, _, err := c.flush(&to); err != nil {
+		return err
+	}
+	return to.err
+}
+
 // Stream is Query for results of any length: only some rows are in memory at a
 // time. It needs a transaction.
 func (c *Conn) Stream(sql string, scan func(*Row) error, args ...any) error {
@@ -255,8 +273,8 @@ func (c *Conn) Stream(sql string, scan func(*Row) error, args ...any) error {
 }
 
 // flush sends what waits, in one message, and reads all answers; the rows of
-// the last into rows, unless that is nil.
-func (c *Conn) flush(rows *result) (tag string, changed int64, err error) {
+// the last go to rows, unless that is nil.
+func (c *Conn) flush(rows sink) (tag string, changed int64, err error) {
 	sent := c.pending
 	c.pending = nil
 	defer func() {
@@ -280,9 +298,9 @@ func (c *Conn) flush(rows *result) (tag string, changed int64, err error) {
 	}
 	failed := 0
 	for ; failed < len(sent); failed++ {
-		into := rows
-		if failed < len(sent)-1 {
-			into = nil
+		var into sink
+		if failed == len(sent)-1 {
+			into = rows
 		}
 		if r := &sent[failed]; r.scan != nil {
 			r.rows = c.room()
@@ -325,7 +343,7 @@ func (r *request) sql() string {
 }
 
 // answer reads the answer to one statement.
-func answer(p *pgconn.Pipeline, rows *result) (string, int64, error) {
+func answer(p *pgconn.Pipeline, rows sink) (string, int64, error) {
 	got, err := p.GetResults()
 	if err != nil {
 		return "", 0, err

@@ -20,6 +20,29 @@ type result struct {
 	width int
 }
 
+// sink takes the rows of an answer as they come; their memory is the
+// connection's.
+type sink interface {
+	reset()
+	add(values [][]byte)
+}
+
+// passing hands each row on at once, until scan gives an error.
+type passing struct {
+	scan func(*Row) error
+	row  Row
+	err  error
+}
+
+func (p *passing) reset() {}
+
+func (p *passing) add(values [][]byte) {
+	if p.err == nil {
+		p.row.values = values
+		p.err = p.scan(&p.row)
+	}
+}
+
 // cell is a column of a row: data[from:to], or NULL when to is below from.
 type cell struct{ from, to int }
 
@@ -76,13 +99,17 @@ func (c *Conn) keep(r *result) {
 // Row is the current row of a running query; columns count from 0. NULL reads
 // as the zero value.
 type Row struct {
-	r    *result
-	at   int // its first cell
-	same []string
+	r      *result // nil for one that passes
+	at     int     // its first cell in r
+	values [][]byte
+	same   []string
 }
 
-// raw is the column's memory, valid until the query ends.
+// raw is the column's memory, valid while scan runs.
 func (r *Row) raw(i int) []byte {
+	if r.r == nil {
+		return r.values[i]
+	}
 	c := r.r.cells[r.at+i]
 	if c.to < c.from {
 		return nil
@@ -110,6 +137,9 @@ func (r *Row) Bool(i int) bool { return r.Int(i) != 0 }
 
 // Null says that the column is NULL.
 func (r *Row) Null(i int) bool {
+	if r.r == nil {
+		return r.values[i] == nil
+	}
 	c := r.r.cells[r.at+i]
 	return c.to < c.from
 }

@@ -70,7 +70,7 @@ func mailboxOptions(c config.Config, log *slog.Logger) mailbox.Options {
 		Keep:           mailbox.Keep{Days: c.VersionsKeep.Days, Count: c.VersionsKeep.Count},
 		ReleaseMachine: c.ReleaseMachine == "direct",
 		Memory:         c.Upload.Memory, Spool: c.Upload.SpoolMax, PerAccount: c.Upload.PerAccount,
-		MemberNumber: c.Names.MemberNumber, Log: log,
+		MemberNumber: c.Names.MemberNumber, Log: log, ReadAhead: c.Catalog.Kind == "postgres",
 	}
 	if o.Superseded == 0 { // off
 		o.Superseded = -1
