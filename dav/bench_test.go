@@ -70,7 +70,8 @@ func BenchmarkSyncRun(b *testing.B) {
 
 // BenchmarkPropfind is a listing with six properties over HTTP, catalog and sign-in
 // included, over both catalogs in one run; ttfb-ms is the time to the first byte,
-// cpu-ms that of this process, client included.
+// cpu-ms the CPU of this process, client included, and best-ms the shortest of all,
+// which a busy machine blurs least.
 func BenchmarkPropfind(b *testing.B) {
 	over := func(name string, make func(*testing.B) *world) {
 		for _, n := range []int{10, 10000} {
@@ -95,6 +96,7 @@ func BenchmarkPropfind(b *testing.B) {
 func benchmarkPropfind(b *testing.B, url string, atLeast int64) {
 	const six = `<propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/><getcontenttype/><displayname/></prop></propfind>`
 	var first time.Duration
+	best := time.Hour
 	cpu := ownCPU()
 	for b.Loop() {
 		r, err := http.NewRequest("PROPFIND", url, strings.NewReader(six))
@@ -108,11 +110,13 @@ func benchmarkPropfind(b *testing.B, url string, atLeast int64) {
 		size, err := io.Copy(io.Discard, res.Body)
 		must(b, err)
 		res.Body.Close()
+		best = min(best, time.Since(start))
 		if res.StatusCode != 207 || size < atLeast {
 			b.Fatalf("%d, %d bytes", res.StatusCode, size)
 		}
 	}
 	per := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 / float64(b.N) }
+	b.ReportMetric(float64(best.Microseconds())/1000, "best-ms")
 	b.ReportMetric(per(first), "ttfb-ms")
 	b.ReportMetric(per(ownCPU()-cpu), "cpu-ms")
 }
