@@ -62,8 +62,9 @@ tools-test:
 test: tools-test build ## everything once, long series shortened; installs what it needs
 	@$(MAKE) --no-print-directory -k fmt vet lint tests fuzz SECONDS_FUZZ=60
 
+# Four at a time even on two cores: what can run beside others is mostly waiting.
 tests:
-	@$(GO) test -count=1 -p 1 -timeout 40m ./...
+	@$(GO) test -count=1 -p 1 -parallel 4 -timeout 60m ./...
 
 crash: tools-test build ## 300 kills at random moments (CRASH_SEED, CRASH_KILLS; resumable)
 	@POSTFACH_CRASH_KILLS=$(or $(CRASH_KILLS),300) POSTFACH_CRASH_SEED=$(CRASH_SEED) \

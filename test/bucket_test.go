@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"postfach/mailbox"
 	"postfach/scan/scantest"
@@ -81,18 +80,14 @@ func TestBucket(t *testing.T) {
 
 	// The server behind: away, it is refused and told; back, all goes on.
 	server.Kill()
-	for end := time.Now().Add(20 * time.Second); w.ReadyStatus() != 503; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("ready without a bucket")
-		}
-	}
+	eventually(t, "not ready without a bucket", func() bool { return w.ReadyStatus() == 503 })
 	w.Do(t, world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/später.txt", Body: "später", Want: 503})
 	w.Do(t, world.Exchange{As: "anna", Method: "GET", Path: "/dav/an_KVBbg/klein.txt", Want: 503})
 	w.Do(t, world.Exchange{As: "anna", Method: "PROPFIND", Path: "/dav/an_KVBbg/", Header: depth1, Want: 207})
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.WaitReady(20 * time.Second)
+	w.WaitReady(patience)
 	w.Put(t, "anna", "/dav/an_KVBbg/später.txt", "später")
 	w.Kill()
 	w.Serve()

@@ -6,19 +6,39 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"postfach/test/world"
 )
 
+// clockBinary has a clock that can be shifted; it is built once for all tests.
+var clockBinary lazyBinary
+
+type lazyBinary struct {
+	once      sync.Once
+	dir, path string
+	err       error
+}
+
+func (l *lazyBinary) get(t *testing.T) string {
+	t.Helper()
+	l.once.Do(func() {
+		if l.dir, l.err = os.MkdirTemp("", "postfach-clock"); l.err == nil {
+			l.path, l.err = world.Build(l.dir, "testclock")
+		}
+	})
+	must(t, l.err)
+	return l.path
+}
+
+func (l *lazyBinary) remove() { _ = os.RemoveAll(l.dir) }
+
 // TestReleaseHasNoTestClock: the switch that shifts the clock is in the binary
 // built for tests and demonstrably not in the one that is shipped.
 func TestReleaseHasNoTestClock(t *testing.T) {
 	long(t)
-	special, err := world.Build(t.TempDir(), "testclock")
-	if err != nil {
-		t.Fatal(err)
-	}
+	special := clockBinary.get(t)
 	for name, want := range map[string]bool{special: true, os.Getenv(world.BinaryVariable): false} {
 		b, err := os.ReadFile(name)
 		if err != nil {
@@ -35,10 +55,7 @@ func TestReleaseHasNoTestClock(t *testing.T) {
 // database's, which all nodes share, under PostgreSQL.
 func TestClockFaults(t *testing.T) {
 	long(t)
-	binary, err := world.Build(t.TempDir(), "testclock")
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := clockBinary.get(t)
 	t.Run("SQLite", func(t *testing.T) { clockFaults(t, binary, "") })
 	t.Run("PostgreSQL", func(t *testing.T) {
 		s := database.Get(t)

@@ -126,7 +126,7 @@ func crashRound(t *testing.T, seed uint64, kills int) crashSummary {
 			w.Kill()
 			w.Launch()
 		}
-		w.WaitReady(30 * time.Second)
+		w.WaitReady(patience)
 		s.compare()
 		if t.Failed() {
 			t.Fatalf("seed %d: stopped at the first broken promise\n%s", seed, w.Log())

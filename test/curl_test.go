@@ -51,10 +51,10 @@ func TestCurlTogether(t *testing.T) {
 	rec := newRecorder(t, w, httptest.NewServer)
 	begun := make(chan struct{}, 8)
 	rec.cut(func(*http.Request) bool { begun <- struct{}{}; return false })
-	slow := exec.Command("curl", "-sS", "--limit-rate", "200k", "-u", "anna:"+world.Password, "-T", files[0], rec.URL+path)
+	slow := exec.Command("curl", "-sS", "--limit-rate", "20k", "-u", "anna:"+world.Password, "-T", files[0], rec.URL+path)
 	must(t, slow.Start())
 	<-begun
-	time.Sleep(500 * time.Millisecond) // of the fifteen seconds that it takes
+	time.Sleep(500 * time.Millisecond) // of the minutes that it takes
 	must(t, slow.Process.Kill())
 	_ = slow.Wait()
 	if string(w.Get(t, "anna", path).Body) != before {

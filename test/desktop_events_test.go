@@ -43,6 +43,7 @@ func (d *desk) until(what string, limit time.Duration, done func(deskRun) bool) 
 // moment, everything else of the run goes on, and the file arrives later by
 // itself.
 func TestDesktopScannerDown(t *testing.T) {
+	t.Parallel()
 	eachVendor(t, func(t *testing.T, vendor string) {
 		w := whole(t, world.Everybody())
 		d := newDesk(t, w, vendor, "anna")
@@ -55,7 +56,7 @@ func TestDesktopScannerDown(t *testing.T) {
 		d.write("an_KVBbg/neu.txt", "neu")
 		d.write("an_KVBbg/neu-groß.bin", random(t, 12_000_000))
 		must(t, os.Remove(d.path("an_KVBbg/weg.txt")))
-		r := d.until("503", 30*time.Second, func(r deskRun) bool { return len(r.by("PUT")) > 0 && r.by("PUT").to("/neu.txt")[0].status == 503 })
+		r := d.until("503", patience, func(r deskRun) bool { p := r.by("PUT").to("/neu.txt"); return len(p) > 0 && p[0].status == 503 })
 		if !strings.Contains(r.out, "Viren") && !strings.Contains(r.out, "viruses") {
 			t.Errorf("no word of the scanner:\n%s", tail(r.out))
 		}
@@ -66,9 +67,9 @@ func TestDesktopScannerDown(t *testing.T) {
 			t.Errorf("chunks were taken without a scanner: %v", names)
 		}
 		must(t, w.Scanner.Restart())
-		w.WaitReady(30 * time.Second)
-		d.until("uploaded", 2*time.Minute, func(r deskRun) bool { return r.code == 0 })
-		d.until("in step", 2*time.Minute, func(deskRun) bool { return len(treeDifferences(served(t, w, "anna", "/dav/"), d.tree())) == 0 })
+		w.WaitReady(patience)
+		d.until("uploaded", 5*time.Minute, func(r deskRun) bool { return r.code == 0 })
+		d.until("in step", 5*time.Minute, func(deskRun) bool { return len(treeDifferences(served(t, w, "anna", "/dav/"), d.tree())) == 0 })
 	})
 }
 
@@ -76,6 +77,7 @@ func TestDesktopScannerDown(t *testing.T) {
 // lost on its way. The file is there once, and no client makes a second version
 // or a conflict of it (I7).
 func TestDesktopLostAnswer(t *testing.T) {
+	t.Parallel()
 	eachVendor(t, func(t *testing.T, vendor string) {
 		w := whole(t, world.Everybody())
 		d := newDesk(t, w, vendor, "anna")
@@ -105,7 +107,7 @@ func TestDesktopLostAnswer(t *testing.T) {
 			t.Fatal("no answer was lost")
 		}
 		time.Sleep(backOff)
-		d.until("in step", time.Minute, func(r deskRun) bool { return r.code == 0 })
+		d.until("in step", 5*time.Minute, func(r deskRun) bool { return r.code == 0 })
 		same(t, "the server", served(t, w, "anna", "/dav/"), d.tree())
 		versions := 0
 		for _, r := range w.Audit(t) {
@@ -122,6 +124,7 @@ func TestDesktopLostAnswer(t *testing.T) {
 // TestDesktopRestart: the server is killed while a listing and an upload are
 // under way. Nothing is lost on either side.
 func TestDesktopRestart(t *testing.T) {
+	t.Parallel()
 	eachVendor(t, func(t *testing.T, vendor string) {
 		w := whole(t, world.Everybody())
 		d := newDesk(t, w, vendor, "anna")
@@ -158,7 +161,7 @@ func TestDesktopRestart(t *testing.T) {
 			w.Serve()
 		}
 		time.Sleep(backOff)
-		d.until("in step", 2*time.Minute, func(r deskRun) bool { return r.code == 0 })
+		d.until("in step", 5*time.Minute, func(r deskRun) bool { return r.code == 0 })
 		now := d.tree()
 		same(t, "the server", served(t, w, "anna", "/dav/"), now)
 		if len(now) != len(before)+12 {

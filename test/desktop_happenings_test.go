@@ -144,7 +144,7 @@ func (h *happening) scannerDown() func() {
 	h.w.Scanner.Stop()
 	return func() {
 		must(h.t, h.w.Scanner.Restart())
-		h.w.WaitReady(30 * time.Second)
+		h.w.WaitReady(patience)
 	}
 }
 

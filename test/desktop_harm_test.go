@@ -62,7 +62,7 @@ func renamedWhileTakenOver(both eachDesk) {
 		box := "/dav/" + number
 		d.w.Move(t, "bert", box+"/an_KVBbg/Meldung.csv", box+"/KVBBG-SB-Posteingang/Meldung.csv", 201)
 		must(t, os.Rename(d.path("an_KVBbg/Meldung.csv"), d.path("an_KVBbg/anders.csv")))
-		d.until("in step", time.Minute, func(deskRun) bool { return len(treeDifferences(d.tree(), served(t, d.w, d.login, "/dav/"))) == 0 })
+		d.until("in step", 5*time.Minute, func(deskRun) bool { return len(treeDifferences(d.tree(), served(t, d.w, d.login, "/dav/"))) == 0 })
 		if d.read("an_KVBbg/anders.csv") != "1;2;3" || d.read("KVBBG-SB-Posteingang/Meldung.csv") != "1;2;3" {
 			t.Errorf("%v", d.tree())
 		}
@@ -84,7 +84,7 @@ func renamedWhileTakenOver(both eachDesk) {
 				t.Errorf("%s", m)
 			}
 		}
-		d.until("in step", time.Minute, func(deskRun) bool { return len(treeDifferences(d.tree(), served(t, d.w, d.login, "/dav/"))) == 0 })
+		d.until("in step", 5*time.Minute, func(deskRun) bool { return len(treeDifferences(d.tree(), served(t, d.w, d.login, "/dav/"))) == 0 })
 		for name, want := range map[string]string{"KVBBG-SB-Posteingang/März/tief/a.csv": "a", "KVBBG-SB-Posteingang/März/tief/b.csv": "bb"} {
 			if d.read(name) != want {
 				t.Errorf("%s: %v", name, d.tree())
@@ -99,24 +99,25 @@ func renamedWhileTakenOver(both eachDesk) {
 
 // TestDesktopSlowScanner: judging a large file takes longer than a client waits
 // for the answer to its MOVE (clients: five minutes, three per gigabyte, at most
-// thirty; here five seconds). The client hangs up; the file arrives all the same,
+// thirty; here ten seconds). The client hangs up; the file arrives all the same,
 // once, and no byte of it is sent again.
 func TestDesktopSlowScanner(t *testing.T) {
+	t.Parallel()
 	scanner := scantest.Start(t, scantest.Options{})
 	slow := scantest.StartProxy(t, scanner, "tcp")
 	scanner.Address = slow.Address
 	o := newOffice(t, world.Options{Scanner: scanner})
 	o.each(t, "joined too late", func(t *testing.T, d *desk, number string) {
 		d.sync()
-		d.env = []string{"OWNCLOUD_BLACKLIST_TIME_MAX=25", "OWNCLOUD_TIMEOUT=5"}
-		slow.Set(scantest.Fault{Match: "INSTREAM", Slow: 2_000_000})
+		d.env = []string{"OWNCLOUD_BLACKLIST_TIME_MAX=25", "OWNCLOUD_TIMEOUT=10"}
+		slow.Set(scantest.Fault{Match: "INSTREAM", Slow: 1_000_000})
 		d.write("an_KVBbg/groß.bin", random(t, 25_000_000))
 		first := d.try()
 		if m := first.by("MOVE"); first.code == 0 || len(first.by("PUT")) < 2 || len(m) > 0 && m[0].status == 201 {
 			t.Fatalf("the client did not lose patience: code %d\n%s", first.code, first.requests)
 		}
 		again := 0
-		d.until("in step", 3*time.Minute, func(r deskRun) bool {
+		d.until("in step", 5*time.Minute, func(r deskRun) bool {
 			again += len(r.by("PUT"))
 			return r.code == 0 && len(treeDifferences(served(t, d.w, d.login, "/dav/"), d.tree())) == 0
 		})
@@ -162,7 +163,7 @@ func shortListings(both eachDesk) {
 			same(t, "the desk", d.tree(), before)
 		}
 		d.rec.shorten(nil)
-		r := d.until("in step", time.Minute, func(r deskRun) bool { return r.code == 0 })
+		r := d.until("in step", 5*time.Minute, func(r deskRun) bool { return r.code == 0 })
 		if len(r.by("DELETE")) > 0 || d.read("an_KVBbg/d7/vom-server.txt") != "von dort" {
 			t.Errorf("%s", r.requests)
 		}
@@ -206,7 +207,7 @@ func oneGrantEnds(o *office, both eachDesk) {
 		}
 		o.CLI("", "account", "grant", d.login, "--role", "clerk", "--member", other)
 		time.Sleep(noticed)
-		d.until("in step", time.Minute, func(r deskRun) bool { return r.code == 0 })
+		d.until("in step", 5*time.Minute, func(r deskRun) bool { return r.code == 0 })
 		if d.read(rel+"/an_KVBbg/gesendet.txt") != "gesendet" {
 			t.Errorf("it does not come back: %v", d.tree())
 		}

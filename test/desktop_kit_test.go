@@ -204,11 +204,11 @@ func (d *desk) try() deskRun {
 		args = append(args, "--exclude", filepath.Join(d.home, "exclude"))
 	}
 	args = append(append(args, d.extra...), "-u", login, "-p", password, d.root, d.server)
-	patience := cmp.Or(d.limit, 3*time.Minute)
+	limit := cmp.Or(d.limit, 5*time.Minute)
 	if d.hangs {
-		patience = 30 * time.Second
+		limit = 30 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(d.t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, d.vendor, args...)
 	cmd.Env = append(os.Environ(), "HOME="+d.home, "XDG_CONFIG_HOME="+d.home, "XDG_CACHE_HOME="+d.home, "LC_ALL=C.UTF-8", "QT_LOGGING_RULES=")

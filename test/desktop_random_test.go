@@ -275,7 +275,7 @@ func (x *worker) lying() (files, folders []string) {
 // settle runs both clients until both hold what the server holds.
 func settle(t *testing.T, w *world.World, desks ...*desk) {
 	t.Helper()
-	end := time.Now().Add(2 * time.Minute)
+	end := time.Now().Add(5 * time.Minute)
 	for {
 		time.Sleep(time.Second)
 		var wrong []string

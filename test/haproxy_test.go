@@ -92,7 +92,7 @@ func balance(t *testing.T, a, b *world.World) *balancer {
 			t.Logf("haproxy: %s", b[max(0, len(b)-4000):])
 		}
 	})
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		if r, err := l.client("").Get(l.url + "/readyz"); err == nil {
 			_ = r.Body.Close()
 			if r.StatusCode == http.StatusOK {
@@ -176,7 +176,7 @@ func TestBalancer(t *testing.T) {
 	t.Run("not buffered", func(t *testing.T) {
 		// The rest of this body never comes; only a proxy that passes it on lets
 		// the refusal arrive.
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		body, rest := io.Pipe()
 		defer rest.Close()
@@ -208,12 +208,8 @@ func TestBalancer(t *testing.T) {
 
 	t.Run("no scanner", func(t *testing.T) {
 		a.Scanner.Stop()
-		for end := time.Now().Add(30 * time.Second); a.ReadyStatus() != 503 || b.ReadyStatus() != 503; time.Sleep(50 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("ready without a scanner")
-			}
-		}
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		eventually(t, "not ready without a scanner", func() bool { return a.ReadyStatus() == 503 && b.ReadyStatus() == 503 })
+		for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 			get, err := l.request(a, "anna", "GET", "/dav/an_KVBbg/woher.txt", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -240,9 +236,9 @@ func TestBalancer(t *testing.T) {
 // stream is uploads by several clients through the balancer, who repeat what was
 // cut, as clients do.
 type stream struct {
-	done, repeated atomic.Int64
-	stop           chan struct{}
-	all            sync.WaitGroup
+	done, cut atomic.Int64
+	stop      chan struct{}
+	all       sync.WaitGroup
 
 	mu   sync.Mutex
 	kept map[string]bool // acknowledged
@@ -271,25 +267,31 @@ func (l *balancer) stream(t *testing.T, w *world.World, name string) *stream {
 }
 
 func (s *stream) upload(t *testing.T, l *balancer, w *world.World, c *http.Client, name string) bool {
-	for try := 0; ; try++ {
+	for end := time.Now().Add(patience); ; {
 		r, err := l.request(w, "anna", "PUT", "/dav/an_KVBbg/"+name, strings.NewReader(name))
 		if err != nil {
 			t.Error(err)
 			return false
 		}
 		answer, err := c.Do(r)
-		status := 0
+		status, busy := 0, false
 		if err == nil {
 			status = answer.StatusCode
+			busy = status == http.StatusServiceUnavailable && answer.Header.Get("Retry-After") != ""
 			_, _ = io.Copy(io.Discard, answer.Body)
 			_ = answer.Body.Close()
 		}
 		if status == 201 || status == 204 {
 			break
 		}
-		if s.repeated.Add(1); try == 5 { // as a client does; a node's last connection may be cut
+		if time.Now().After(end) {
 			t.Errorf("%s: %d %v", name, status, err)
 			return false
+		}
+		if busy { // a node that is not ready says so; a client waits
+			time.Sleep(50 * time.Millisecond)
+		} else { // a node's last connections may be cut
+			s.cut.Add(1)
 		}
 	}
 	s.done.Add(1)
@@ -353,8 +355,8 @@ func (l *balancer) stopOne(t *testing.T, a, b *world.World) {
 	s.progress(t, 20)
 	a.Serve()
 	s.end(t, a)
-	if n := s.repeated.Load(); n > 12 {
-		t.Errorf("%d of %d uploads had to be sent again", n, s.done.Load())
+	if n := s.cut.Load(); n > 12 {
+		t.Errorf("%d of %d uploads were cut off", n, s.done.Load())
 	}
 }
 
@@ -372,7 +374,7 @@ func (l *balancer) killOne(t *testing.T, a, b *world.World) {
 		usual := s.calm()
 		node.Kill()
 		s.progress(t, 300)
-		if gap := s.calm(); gap > killMost+usual {
+		if gap := s.calm(); gap > killMost+10*usual { // a slow machine has longer ones at any time
 			t.Errorf("no upload was taken for %s after a node died, %s before", gap, usual)
 		} else {
 			t.Logf("the longest time without an upload: %s after a node died, %s before", gap, usual)
@@ -382,7 +384,7 @@ func (l *balancer) killOne(t *testing.T, a, b *world.World) {
 	}
 	s.progress(t, max(0, 1000-s.done.Load()))
 	s.end(t, a)
-	t.Logf("%d uploads, %d sent again", s.done.Load(), s.repeated.Load())
+	t.Logf("%d uploads, %d sent again", s.done.Load(), s.cut.Load())
 	a.CLI("", "audit", "replay", "--verify")
 }
 

@@ -129,7 +129,7 @@ func (n nodes) run(t *testing.T, i int, seed uint64) (sum linearSummary) {
 		victim.Kill()
 		time.Sleep(time.Duration(rng.IntN(200)) * time.Millisecond)
 		victim.Launch()
-		victim.WaitReady(time.Minute)
+		victim.WaitReady(patience)
 		r.down.Store(0)
 	}
 	close(killing)

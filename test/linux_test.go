@@ -160,7 +160,7 @@ func TestKDE(t *testing.T) {
 	b := strings.Replace(rec.URL, "http://", "webdav://", 1) + "/dav"
 	begin := `
 B=` + b + `
-K="timeout 20 kioclient --noninteractive"
+K="timeout 100 kioclient --noninteractive"
 H="file://$HOME"
 `
 	out := session(t, home, begin+`

@@ -33,8 +33,10 @@ func TestStalledUploads(t *testing.T) {
 	var once sync.Once
 	release := func() { once.Do(func() { close(hold) }) }
 	t.Cleanup(func() { release(); wg.Wait() })
+	var underWay sync.WaitGroup
+	underWay.Add(20)
 	for i := range 20 {
-		r, err := w.Request("anna", "PUT", fmt.Sprintf("/dav/an_KVBbg/langsam%02d", i), io.MultiReader(&slowBody{size: 1 << 20, hold: hold}))
+		r, err := w.Request("anna", "PUT", fmt.Sprintf("/dav/an_KVBbg/langsam%02d", i), io.MultiReader(&slowBody{size: 1 << 20, hold: hold, sent: underWay.Done}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +46,7 @@ func TestStalledUploads(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(time.Second) // the stalled ones are under way
+	underWay.Wait()
 	body := strings.Repeat("y", 1<<20)
 	start := time.Now()
 	w.Do(t, world.Exchange{As: "emil", Method: "PUT", Path: "/dav/an_KVBbg/schnell", Body: body, Want: 201})

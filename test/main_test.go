@@ -14,13 +14,14 @@ import (
 // TestMain builds the binary once for all worlds of this package.
 func TestMain(m *testing.M) {
 	flag.Parse()
+	stop := func() { database.Stop(); clockBinary.remove() }
 	if os.Getenv(aloneVariable) == "" {
-		os.Exit(world.Main(m, database.Stop))
+		os.Exit(world.Main(m, stop))
 	}
 	err := beginAlone()
 	code := 1
 	if err == nil {
-		code = world.Main(m, database.Stop)
+		code = world.Main(m, stop)
 		err = endAlone()
 	}
 	if err != nil {

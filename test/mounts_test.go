@@ -102,7 +102,7 @@ func mountDavfs(t *testing.T, rec *recorder, login string) string {
 		t.Fatalf("mount: %v\n%s", err, out)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if out, err := exec.CommandContext(ctx, "umount", mnt).CombinedOutput(); err != nil {
 			t.Errorf("umount: %v\n%s", err, out)
@@ -115,10 +115,10 @@ func mountDavfs(t *testing.T, rec *recorder, login string) string {
 // command is one that cannot hang for ever, nor leave its children's pipes open.
 func command(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.WaitDelay = 2 * time.Second
+	cmd.WaitDelay = 20 * time.Second
 	return cmd
 }
 

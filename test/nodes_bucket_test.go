@@ -123,13 +123,10 @@ func TestNodesChunks(t *testing.T) {
 // whichever nodes sweep, and nothing else ever: no document, and nothing of an upload that another node has under way.
 func TestNodesJanitor(t *testing.T) {
 	long(t)
-	dir := t.TempDir()
-	binary, err := world.Build(dir, "testclock")
-	must(t, err)
-	clock := filepath.Join(dir, "clock")
+	clock := filepath.Join(t.TempDir(), "clock")
 	writeFile(t, clock, "0s")
 	o := world.Everybody()
-	o.Binary, o.Env = binary, []string{"POSTFACH_TESTCLOCK=" + clock}
+	o.Binary, o.Env = clockBinary.get(t), []string{"POSTFACH_TESTCLOCK=" + clock}
 	n, server, bucket := bucketNodes(t, o)
 	a, b := n[0], n[1]
 	a.Put(t, "anna", "/dav/an_KVBbg/bleibt.txt", "bleibt")

@@ -42,7 +42,7 @@ func loseCatalog(t *testing.T, w *world.World) {
 }
 
 // pastQuiet is how long it takes until a mail would have come.
-const pastQuiet = 6 * time.Second
+const pastQuiet = 12 * time.Second
 
 // TestRestoreOfBackup: what stood in an encrypted backup is there again on an
 // empty machine; nothing of it can be read without the key; no mail comes twice;
@@ -51,7 +51,7 @@ func TestRestoreOfBackup(t *testing.T) {
 	t.Parallel()
 	identity, recipient := ageKeys(t)
 	o := world.Everybody()
-	o.Quiet, o.AtMost = 3*time.Second, 6*time.Second
+	o.Quiet, o.AtMost = 10*time.Second, 20*time.Second
 	w := whole(t, o)
 	const canary = "Kanarienvogel Übersicht.txt"
 	w.Put(t, "anna", "/dav/an_KVBbg/"+strings.ReplaceAll(strings.ReplaceAll(canary, " ", "%20"), "Ü", "%C3%9C"), "alt")

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"postfach/scan/scantest"
 	"postfach/test/world"
@@ -271,10 +270,11 @@ func TestReplays(t *testing.T) {
 // TestExplorerNotice: Explorer's empty placeholder is not announced, only what
 // follows it is (L10).
 func TestExplorerNotice(t *testing.T) {
-	w := whole(t, world.Everybody())
+	t.Parallel()
+	w := whole(t, unhurried())
 	play(t, w, "replays/explorer-copy.txt", "0815", "anna")
 	w.WaitMails(t, "bert@example.org", 1)
-	time.Sleep(2 * time.Second) // a false second notice would come after the quiet period
+	settled() // a false second notice would come after the quiet period
 	if n := len(w.Mails("bert@example.org")); n != 1 {
 		t.Errorf("%d mails for one file whose placeholder was empty, want 1", n)
 	}

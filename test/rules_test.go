@@ -97,7 +97,9 @@ func TestLockedIsNotTakenOver(t *testing.T) {
 // takes it back (issue 2, item 3).
 func TestClosedOnADay(t *testing.T) {
 	w := whole(t, world.Everybody())
-	day := func(d int) string { return time.Now().AddDate(0, 0, d).Format("02.01.2006") }
+	zone, err := time.LoadLocation("Europe/Berlin") // the authority's
+	must(t, err)
+	day := func(d int) string { return time.Now().In(zone).AddDate(0, 0, d).Format("02.01.2006") }
 	w.CLI("", "member", "close", "0815", "--on", day(2))
 	w.Put(t, "anna", "/dav/an_KVBbg/f", "x")
 	w.CLI("", "member", "close", "0815", "--on", day(0))

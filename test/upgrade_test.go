@@ -160,9 +160,10 @@ func (w *work) end() {
 // and starts another program in its place.
 func (w *work) replace(node *world.World, binary string) {
 	w.t.Helper()
-	hold := make(chan struct{})
+	hold, sent := make(chan struct{}), make(chan struct{})
+	const size = 16 << 20 // more than sockets hold: once it is sent the server is reading it
 	path := fmt.Sprintf("/dav/an_KVBbg/unterwegs-%d.bin", w.count())
-	q, err := node.Request("anna", "PUT", path, &slowBody{size: 3 << 20, hold: hold})
+	q, err := node.Request("anna", "PUT", path, &slowBody{size: size, hold: hold, sent: func() { close(sent) }})
 	must(w.t, err)
 	done := make(chan string, 1)
 	go func() {
@@ -174,9 +175,12 @@ func (w *work) replace(node *world.World, binary string) {
 		resp.Body.Close()
 		done <- resp.Status
 	}()
-	time.Sleep(200 * time.Millisecond)
-	time.AfterFunc(300*time.Millisecond, func() { close(hold) })
-	if err := node.Stop(); err != nil {
+	<-sent
+	stopped := make(chan error, 1)
+	go func() { stopped <- node.Stop() }()
+	eventually(w.t, "the node takes nothing new", func() bool { return node.ReadyStatus() != http.StatusOK })
+	close(hold)
+	if err := <-stopped; err != nil {
 		w.t.Errorf("the node did not end well: %v\n%s", err, node.Log())
 	}
 	if status := <-done; !strings.HasPrefix(status, "201") {
@@ -184,7 +188,7 @@ func (w *work) replace(node *world.World, binary string) {
 	}
 	node.Use(binary)
 	node.Serve()
-	if got := node.Get(w.t, "anna", path); len(got.Body) != 3<<20 {
+	if got := node.Get(w.t, "anna", path); len(got.Body) != size {
 		w.t.Errorf("%d bytes of the upload that was under way", len(got.Body))
 	}
 	w.more(20)

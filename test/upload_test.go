@@ -156,7 +156,8 @@ func TestRefusedBeforeTheBody(t *testing.T) {
 }
 
 // TestScannerDown: refused with Retry-After, reading goes on, and uploads are
-// taken within five seconds of the scanner's return (I1, item 7).
+// taken again by themselves (I1, item 7). How soon is TestRedGateAsksOften's in
+// package scan.
 func TestScannerDown(t *testing.T) {
 	w := whole(t, world.Everybody())
 	w.Put(t, "anna", "/dav/an_KVBbg/da.txt", "da")
@@ -173,15 +174,11 @@ func TestScannerDown(t *testing.T) {
 	if err := w.Scanner.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	back := time.Now()
 	eventually(t, "uploads are taken again", func() bool {
 		a, err := w.Send(world.Exchange{As: "anna", Method: "PUT", Path: "/dav/an_KVBbg/neu.txt", Body: "x"})
 		return err == nil && a.Status/100 == 2
 	})
-	if d := time.Since(back); d > 5*time.Second {
-		t.Errorf("uploads are taken %s after the scanner's return, want 5 s at most", d)
-	}
-	w.WaitReady(5 * time.Second)
+	w.WaitReady(patience)
 }
 
 // TestUnscannable: a body over the limit is 413, one clamd cannot look into 415.
@@ -220,23 +217,31 @@ func dial(t *testing.T, w *world.World) net.Conn {
 // eventually waits for what must come true by itself.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	t.Fatalf("it did not come true within 30 s: %s", what)
+	t.Fatalf("it did not come true within %s: %s", patience, what)
 }
+
+// patience is the generous deadline of what has to come true on a busy machine.
+const patience = 2 * time.Minute
 
 // slowBody yields size zero bytes, piece by piece, with pauses; it never ends
 // while hold is open.
 type slowBody struct {
 	size int64
 	hold <-chan struct{}
+	sent func() // when all of it was taken, unless nil
 }
 
 func (s *slowBody) Read(p []byte) (int, error) {
 	if s.size <= 0 {
+		if s.sent != nil {
+			s.sent()
+			s.sent = nil
+		}
 		if s.hold != nil {
 			<-s.hold
 		}

@@ -56,7 +56,7 @@ func (h *house) calm(t *testing.T, rest level) level {
 	}
 	var last, lowest level
 	begin := time.Now()
-	for end := begin.Add(60 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := begin.Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		l, err := h.level()
 		if err != nil {
 			t.Fatal(err)
@@ -69,6 +69,6 @@ func (h *house) calm(t *testing.T, rest level) level {
 			return lowest
 		}
 	}
-	t.Errorf("a minute after the fault %+v are open, %+v at rest", last, rest)
+	t.Errorf("minutes after the fault %+v are open, %+v at rest", last, rest)
 	return lowest
 }

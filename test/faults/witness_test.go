@@ -86,7 +86,7 @@ func (w *witness) size(a about) (to, of int) {
 // at this moment.
 func (w *witness) saw(content []byte) bool {
 	digest, clean := sum(content), false
-	for end := time.Now().Add(2 * time.Second); !clean && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !clean && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		w.mu.Lock()
 		clean = w.clean[digest]
 		w.mu.Unlock()

@@ -48,12 +48,12 @@ func (w *World) Mails(to string) []Mail {
 // WaitMails waits until a recipient has n mails.
 func (w *World) WaitMails(t testing.TB, to string, n int) []Mail {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if m := w.Mails(to); len(m) >= n {
 			return m
 		}
 	}
-	t.Fatalf("%d of %d mails to %s within 30 s; all: %v\n%s", len(w.Mails(to)), n, to, recipients(w.AllMails()), w.Log())
+	t.Fatalf("%d of %d mails to %s within 2 min; all: %v\n%s", len(w.Mails(to)), n, to, recipients(w.AllMails()), w.Log())
 	return nil
 }
 

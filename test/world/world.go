@@ -158,8 +158,11 @@ func spawn(cmd *exec.Cmd) (*process, error) {
 func (w *World) Serve() {
 	w.t.Helper()
 	w.Launch()
-	w.WaitReady(30 * time.Second)
+	w.WaitReady(startLimit)
 }
+
+// startLimit is how long a server may take until it is ready, on a busy machine.
+const startLimit = 2 * time.Minute
 
 // Use makes later starts and commands run another program.
 func (w *World) Use(binary string) { w.binary = binary }
@@ -240,10 +243,10 @@ func (w *World) end(s syscall.Signal) error {
 	syscall.Kill(p.pid, s)
 	select {
 	case <-p.done:
-	case <-time.After(60 * time.Second):
+	case <-time.After(startLimit):
 		syscall.Kill(p.pid, syscall.SIGKILL)
 		<-p.done
-		return fmt.Errorf("postfach did not end within a minute of signal %v", s)
+		return fmt.Errorf("postfach did not end within %s of signal %v", startLimit, s)
 	}
 	w.client.CloseIdleConnections()
 	return p.err
