@@ -27,7 +27,7 @@ type job struct {
 	fn    func(*tx) error
 	taken atomic.Bool // by the writer, or given up by the caller
 	done  chan error
-	err   error // of fn, until the transaction ends
+	err   error // of fn: nil, or a refusal, until the transaction ends
 }
 
 // writer is the only connection that writes. Whoever holds it takes the changes
@@ -214,10 +214,11 @@ func (w *writer) refuse(jobs <-chan *job, err error) {
 	}
 }
 
-// step runs one change and says whether it stands. If it fails, it is undone
-// and its caller is told at once; open becomes false when that took the whole
-// transaction along.
-func (w *writer) step(j *job, shared bool, open *bool) bool {
+// step runs one change and says whether its answer waits for the commit. One
+// that fails is undone; its refusal may rest on changes before it, so that it is
+// not told before they stand. open becomes false when a failure took the whole
+// transaction along; then it is told at once, as is that of a first change.
+func (w *writer) step(j *job, shared bool, open *bool) (waits bool) {
 	if shared { // nothing to protect from the first one
 		if _, err := w.conn.Exec("SAVEPOINT change"); err != nil {
 			j.err = unavailable(err)
@@ -241,7 +242,9 @@ func (w *writer) step(j *job, shared bool, open *bool) bool {
 		j.err = unavailable(errRolledBack)
 	}
 	w.undo(shared)
-	*open = w.alive()
+	if *open = w.alive() && w.dead == nil; *open {
+		return true
+	}
 	j.done <- j.err
 	return false
 }
@@ -304,7 +307,7 @@ func (w *writer) commit(ran []*job) {
 		w.committed.Store(int64(time.Since(w.begun)))
 	}
 	for _, j := range ran {
-		j.done <- nil
+		j.done <- j.err // that of a refusal
 	}
 }
 

@@ -4,6 +4,7 @@ package sqlite
 
 import (
 	"encoding/binary"
+	"errors"
 	"runtime"
 	"unsafe"
 
@@ -50,10 +51,18 @@ func (c *Conn) Commit() error {
 	l := c.log
 	l.gather = l.file != 0
 	_, err := c.Exec("COMMIT")
+	left := len(l.held)
 	// What a failed commit did not write must never be: others may write there.
 	l.gather, l.held = false, l.held[:0]
+	if err == nil && left > 0 {
+		return errNotSynced
+	}
 	return err
 }
+
+// errNotSynced cannot be: with synchronous=FULL the library ends a commit with a
+// sync, which leaves nothing held.
+var errNotSynced = errors.New("sqlite: the log was not synced by a commit")
 
 // ownLog puts our functions for the log before those of the library.
 func (c *Conn) ownLog() error {
