@@ -91,7 +91,7 @@ large: tools-test build ## either client uploads 1,999 MiB, judged by descriptor
 		$(GO) test -count=1 -timeout 2h -v -run '^TestDesktopLargeFile$$' ./test
 
 litmus: tools-test build ## Debian's litmus in a member's an_KVBbg and in a caseworker's Postausgang
-	@$(GO) test -count=1 -timeout 20m -v -run '^TestLitmus' ./test
+	@POSTFACH_RESULTS=$(CURDIR)/docs/results $(GO) test -count=1 -timeout 20m -v -run '^TestLitmus' ./test
 
 s3: tools-test ## the S3 storage against a second server (versitygw) too
 	@bash test/minio/install.sh versitygw

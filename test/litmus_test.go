@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"postfach/test/results"
 	"postfach/test/world"
 )
 
@@ -16,10 +17,20 @@ var litmusTests = map[string]string{"basic": "16", "copymove": "13", "props": "3
 
 var litmusSummary = regexp.MustCompile("summary for `(\\w+)': of (\\d+) tests run: (\\d+) passed, (\\d+) failed")
 
+// litmusRun is what litmus summed up in one place, by suite.
+type litmusRun struct {
+	Commit  string            `json:"commit"`
+	Place   string            `json:"place"`
+	As      string            `json:"as"`
+	Passed  map[string]string `json:"passed"`
+	Skipped int               `json:"skipped"`
+}
+
 // TestLitmus: no failures, no skips, where a member writes and where a
 // caseworker does (issue 2, item 8).
 func TestLitmus(t *testing.T) {
 	w := whole(t, world.Everybody())
+	kept := results.Open("litmus")
 	for _, place := range []struct{ who, path string }{
 		{"anna", "/dav/an_KVBbg/"},
 		{"anna", "/dav/0815/an_KVBbg/"},
@@ -27,9 +38,11 @@ func TestLitmus(t *testing.T) {
 	} {
 		t.Run(strings.Trim(strings.ReplaceAll(place.path, "/", "_"), "_"), func(t *testing.T) {
 			out := litmus(t, w, place.who, place.path)
+			sum := litmusRun{Place: place.path, As: place.who, Passed: map[string]string{}, Skipped: strings.Count(out, "SKIPPED")}
 			seen := map[string]bool{}
 			for _, s := range litmusSummary.FindAllStringSubmatch(out, -1) {
 				seen[s[1]] = true
+				sum.Passed[s[1]] = s[3] + " of " + s[2]
 				if s[2] != litmusTests[s[1]] || s[3] != s[2] || s[4] != "0" {
 					t.Errorf("%s: of %s tests (want %s) %s passed, %s failed", s[1], s[2], litmusTests[s[1]], s[3], s[4])
 				}
@@ -39,9 +52,11 @@ func TestLitmus(t *testing.T) {
 					t.Errorf("suite %s did not run to its end", suite)
 				}
 			}
-			if strings.Contains(out, "SKIPPED") {
+			if sum.Skipped > 0 {
 				t.Error("tests were skipped")
 			}
+			sum.Commit = kept.Commit
+			must(t, kept.Add(sum))
 			if t.Failed() {
 				t.Log(out)
 			}
