@@ -4,6 +4,7 @@ package test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,11 @@ func (s *series) compare() {
 			s.expect(c, d)
 		}
 	}
-	if found := filesWith(s.t, s.w.Data, string(scantest.EICAR())); len(found) > 0 {
+	found := filesWith(s.t, s.w.Data, string(scantest.EICAR()))
+	// A kill in the self-test of a start leaves the test file that the server
+	// itself shows to the scanner; the janitor collects it.
+	found = slices.DeleteFunc(found, func(name string) bool { return strings.Contains(name, "/.staging/.probe-") })
+	if len(found) > 0 {
 		s.t.Errorf("I1: the virus lies in %q", found)
 	}
 }
