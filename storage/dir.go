@@ -33,18 +33,14 @@ func OpenDir(path string, o Options) (*Dir, error) {
 	if err := makeDurably(path); err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
-	root, err := os.OpenRoot(path)
+	t, err := openTree(path)
 	if err != nil {
 		return nil, fmt.Errorf("storage: %w", err)
 	}
-	if err := claim(root); err != nil {
-		return nil, errors.Join(fmt.Errorf("storage: %w", err), root.Close())
+	if err := claim(t.root); err != nil {
+		return nil, errors.Join(fmt.Errorf("storage: %w", err), t.close())
 	}
-	top, err := root.Open(".")
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("storage: %w", err), root.Close())
-	}
-	d := &Dir{spool: newSpool(root, top, o), path: path}
+	d := &Dir{spool: newSpool(t, o), path: path}
 	d.lasting = true
 	// Without success here, the first upload that comes tries again.
 	_ = d.prepare()

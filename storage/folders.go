@@ -16,8 +16,7 @@ import (
 // needed. A folder that open returns survives a power cut: whoever makes one
 // syncs its parent, and whoever finds one that is just being made waits.
 type folders struct {
-	root   *os.Root
-	top    *os.File // the folder of root
+	tree   tree
 	mu     sync.Mutex
 	making map[string]*folderMaking
 }
@@ -27,18 +26,18 @@ type folderMaking struct {
 	err  error
 }
 
-func newFolders(root *os.Root, top *os.File) *folders {
-	return &folders{root: root, top: top, making: map[string]*folderMaking{}}
+func newFolders(t tree) *folders {
+	return &folders{tree: t, making: map[string]*folderMaking{}}
 }
 
 // open gives a descriptor of the folder, which the caller closes.
 func (d *folders) open(rel string) (*os.File, error) {
-	f, err := openBelow(d.root, d.top, rel, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	f, err := d.tree.open(rel, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := d.make(rel); err != nil {
 			return nil, err
 		}
-		return openBelow(d.root, d.top, rel, os.O_RDONLY|unix.O_DIRECTORY, 0)
+		return d.tree.open(rel, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	}
 	if err != nil {
 		return nil, err
@@ -93,7 +92,7 @@ func (d *folders) makeOne(rel string) error {
 	}
 	if err := parent.Sync(); err != nil {
 		// Nobody may find it and take it for lasting.
-		return errors.Join(err, d.root.Remove(rel))
+		return errors.Join(err, d.tree.root.Remove(rel))
 	}
 	return nil
 }

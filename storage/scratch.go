@@ -36,20 +36,20 @@ type scratch struct {
 	started int64    // of these, bytes that push has dealt with
 }
 
-func newScratch(root *os.Root, top *os.File, nameless bool) (*scratch, error) {
+func newScratch(t tree, nameless bool) (*scratch, error) {
 	if nameless {
-		f, err := openBelow(root, top, stagingName, unix.O_TMPFILE|os.O_WRONLY, fileMode)
+		f, err := t.open(stagingName, unix.O_TMPFILE|os.O_WRONLY, fileMode)
 		if err != nil {
 			return nil, err
 		}
-		return &scratch{root: root, f: f}, nil
+		return &scratch{root: t.root, f: f}, nil
 	}
 	name := stagingName + "/" + uuid.NewString()
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	f, err := t.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return nil, err
 	}
-	return &scratch{root: root, f: f, name: name}, nil
+	return &scratch{root: t.root, f: f, name: name}, nil
 }
 
 // Write appends p.
@@ -151,15 +151,15 @@ func (s *scratch) close() error {
 
 // probe finds out by doing what the file system can do. An error means that
 // nothing can be stored now.
-func probe(root *os.Root, top *os.File) (ability, error) {
-	errNameless := tryScratch(root, top, true)
+func probe(t tree) (ability, error) {
+	errNameless := tryScratch(t, true)
 	a := ability{nameless: errNameless == nil}
 	if !a.nameless {
-		if err := tryScratch(root, top, false); err != nil {
+		if err := tryScratch(t, false); err != nil {
 			return ability{}, errors.Join(errNameless, err)
 		}
 	}
-	s, err := newScratch(root, top, a.nameless)
+	s, err := newScratch(t, a.nameless)
 	if err != nil {
 		return ability{}, err
 	}
@@ -169,22 +169,22 @@ func probe(root *os.Root, top *os.File) (ability, error) {
 }
 
 // tryScratch walks one file through everything that an upload needs.
-func tryScratch(root *os.Root, top *os.File, nameless bool) error {
-	s, err := newScratch(root, top, nameless)
+func tryScratch(t tree, nameless bool) error {
+	s, err := newScratch(t, nameless)
 	if err != nil {
 		return err
 	}
 	if err := s.seal(true); err != nil {
 		return errors.Join(err, s.close())
 	}
-	folder, err := root.Open(stagingName)
+	folder, err := t.root.Open(stagingName)
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
 	name := uuid.NewString()
 	err = s.link(folder, name)
 	if err == nil {
-		err = root.Remove(stagingName + "/" + name)
+		err = t.root.Remove(stagingName + "/" + name)
 	}
 	return errors.Join(err, folder.Close(), s.close())
 }

@@ -18,8 +18,7 @@ import (
 // spool holds uploads that have no verdict yet: the small ones in memory, the
 // others in its staging folder, if possible in files without a name.
 type spool struct {
-	root     *os.Root
-	top      *os.File // the folder itself
+	tree
 	o        Options
 	lasting  bool // its files become the blobs, so what is sealed must survive a power cut
 	folders  *folders
@@ -31,8 +30,8 @@ type spool struct {
 	can    ability
 }
 
-func newSpool(root *os.Root, top *os.File, o Options) *spool {
-	p := &spool{root: root, top: top, o: o.withDefaults(), folders: newFolders(root, top)}
+func newSpool(t tree, o Options) *spool {
+	p := &spool{tree: t, o: o.withDefaults(), folders: newFolders(t)}
 	p.buffers.max = p.o.MemoryMax
 	return p
 }
@@ -43,18 +42,12 @@ func openSpool(path string, o Options) (*spool, error) {
 	if err := makeDurably(path); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(path)
+	t, err := openTree(path)
 	if err != nil {
 		return nil, err
 	}
-	top, err := root.Open(".")
-	if err != nil {
-		return nil, errors.Join(err, root.Close())
-	}
-	return newSpool(root, top, o), nil
+	return newSpool(t, o), nil
 }
-
-func (p *spool) close() error { return errors.Join(p.top.Close(), p.root.Close()) }
 
 // prepare makes the staging folder and finds out what the file system can do,
 // until that has succeeded once.
@@ -69,7 +62,7 @@ func (p *spool) prepare() error {
 			return refusal("storage: make staging folder", err)
 		}
 	}
-	can, err := probe(p.root, p.top)
+	can, err := probe(p.tree)
 	if err != nil {
 		return refusal("storage: probe", err)
 	}
@@ -88,7 +81,7 @@ func (p *spool) scratch() (*scratch, error) {
 	if err := p.prepare(); err != nil {
 		return nil, err
 	}
-	s, err := newScratch(p.root, p.top, p.able().nameless)
+	s, err := newScratch(p.tree, p.able().nameless)
 	return s, refusal("storage: stage", err)
 }
 

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestOpenBelow: nothing outside the storage is opened, whatever stands in it;
+// TestTreeOpens: nothing outside the storage is opened, whatever stands in it;
 // what is absent is fs.ErrNotExist, and what is inside opens.
-func TestOpenBelow(t *testing.T) {
+func TestTreeOpens(t *testing.T) {
 	outside, dir := t.TempDir(), t.TempDir()
 	for _, d := range []string{filepath.Join(outside, "0815"), filepath.Join(dir, "a", "b")} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
@@ -24,19 +24,14 @@ func TestOpenBelow(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	root, err := os.OpenRoot(dir)
+	below, err := openTree(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
-	top, err := root.Open(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer top.Close()
+	defer below.close()
 	for name, want := range map[string]error{"a/b": nil, "a/c": fs.ErrNotExist, "link/0815": unix.EXDEV,
 		"../" + filepath.Base(outside): unix.EXDEV, outside: unix.EXDEV} {
-		f, err := openBelow(root, top, name, os.O_RDONLY|unix.O_DIRECTORY, 0)
+		f, err := below.open(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
 		if err == nil {
 			_, err = f.Readdirnames(-1)
 			f.Close()
