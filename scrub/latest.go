@@ -4,7 +4,6 @@ package scrub
 
 import (
 	"context"
-	"time"
 
 	"postfach/mailbox"
 )
@@ -15,16 +14,11 @@ const latestRead = 50
 // latest reads at a start what was stored last: if the end before it was none
 // that was meant, that is what it can have hit (L4).
 func (s *Scrubber) latest(ctx context.Context) error {
-	mine, err := s.Catalog.Lease(ctx, leaseName, s.holder, leaseFor)
+	release, err := s.take(ctx)
 	if err != nil {
 		return err
 	}
-	if !mine {
-		return errTaken
-	}
-	defer func() { // for the node that comes next
-		_, _ = s.Catalog.Lease(context.WithoutCancel(ctx), leaseName, s.holder, -time.Second)
-	}()
+	defer release()
 	var all []mailbox.Version
 	err = s.Catalog.LatestVersions(ctx, latestRead, func(v mailbox.Version) error {
 		if !v.Purged {
@@ -37,16 +31,10 @@ func (s *Scrubber) latest(ctx context.Context) error {
 	}
 	damaged := 0
 	for _, v := range all {
-		if mine, err = s.Catalog.Lease(ctx, leaseName, s.holder, leaseFor); err != nil {
+		if err := s.keep(ctx, leaseFor); err != nil {
 			return err
 		}
-		if !mine {
-			return errTaken
-		}
-		f, err := s.long(ctx, v)
-		if err == nil {
-			err = Note(ctx, s.Catalog, f, s.Log)
-		}
+		f, err := s.look(ctx, v)
 		if err != nil {
 			return err
 		}

@@ -131,13 +131,14 @@ func (s *Scrubber) turn(ctx context.Context) error {
 	if err != nil || !r.Running && time.Since(r.Started) < s.Every {
 		return err
 	}
-	mine, err := s.Catalog.Lease(ctx, leaseName, s.holder, leaseFor)
-	if err != nil || !mine {
+	release, err := s.take(ctx)
+	if errors.Is(err, errTaken) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	defer func() { // for the node that comes next
-		_, _ = s.Catalog.Lease(context.WithoutCancel(ctx), leaseName, s.holder, -time.Second)
-	}()
+	defer release()
 	if !r.Running {
 		r, err = change(ctx, s.Catalog, func(r *Report) {
 			r.Round, r.Started, r.Running, r.After, r.Checked, r.Read = r.Round+1, time.Now().UTC(), true, "", 0, 0
@@ -152,6 +153,24 @@ func (s *Scrubber) turn(ctx context.Context) error {
 	return s.round(ctx, r)
 }
 
+// take makes this node the one that reads; errTaken when another one is.
+// release lets the next have its turn.
+func (s *Scrubber) take(ctx context.Context) (release func(), err error) {
+	if err := s.keep(ctx, leaseFor); err != nil {
+		return nil, err
+	}
+	return func() { _, _ = s.Catalog.Lease(context.WithoutCancel(ctx), leaseName, s.holder, -time.Second) }, nil
+}
+
+// keep goes on being that node for d.
+func (s *Scrubber) keep(ctx context.Context, d time.Duration) error {
+	mine, err := s.Catalog.Lease(ctx, leaseName, s.holder, d)
+	if err == nil && !mine {
+		err = errTaken
+	}
+	return err
+}
+
 // again looks at what was damaged before.
 func (s *Scrubber) again(ctx context.Context, damaged []Damage) error {
 	for _, d := range damaged {
@@ -164,11 +183,7 @@ func (s *Scrubber) again(ctx context.Context, damaged []Damage) error {
 		if err != nil {
 			return err
 		}
-		f, err := s.Check(ctx, v)
-		if err != nil {
-			return err
-		}
-		if err := Note(ctx, s.Catalog, f, s.Log); err != nil {
+		if _, err := s.look(ctx, v); err != nil {
 			return err
 		}
 	}
@@ -189,14 +204,10 @@ func (s *Scrubber) round(ctx context.Context, r Report) error {
 	saved := time.Now()
 	checked, read := int64(0), int64(0)
 	save := func(done bool) error {
-		mine, err := s.Catalog.Lease(ctx, leaseName, s.holder, leaseFor)
-		if err != nil {
+		if err := s.keep(ctx, leaseFor); err != nil {
 			return err
 		}
-		if !mine {
-			return errTaken
-		}
-		_, err = change(ctx, s.Catalog, func(r *Report) {
+		_, err := change(ctx, s.Catalog, func(r *Report) {
 			r.After, r.Checked, r.Read = after.String(), r.Checked+checked, r.Read+read
 			if done {
 				r.Running, r.After, r.Finished = false, "", time.Now().UTC()
@@ -215,10 +226,7 @@ func (s *Scrubber) round(ctx context.Context, r Report) error {
 			if v.Purged || !Chosen(v.ID, s.Sample, r.Round) {
 				continue
 			}
-			f, err := s.long(ctx, v)
-			if err == nil {
-				err = Note(ctx, s.Catalog, f, s.Log)
-			}
+			f, err := s.look(ctx, v)
 			if err != nil {
 				return err
 			}
@@ -251,15 +259,20 @@ func (s *Scrubber) page(ctx context.Context, after mailbox.VersionID) (page []ma
 	return page, err
 }
 
-// long is Check with a lease that is long enough.
-func (s *Scrubber) long(ctx context.Context, v mailbox.Version) (Finding, error) {
+// look checks a content, with a lease that is long enough, and keeps what it
+// found.
+func (s *Scrubber) look(ctx context.Context, v mailbox.Version) (Finding, error) {
 	if s.Rate > 0 && v.Size/s.Rate > int64(leaseFor/time.Second)/4 {
 		needs := time.Duration(v.Size/s.Rate)*time.Second + leaseFor
-		if mine, err := s.Catalog.Lease(ctx, leaseName, s.holder, 3*needs); err != nil || !mine {
-			return Finding{}, errors.Join(err, errTaken)
+		if err := s.keep(ctx, 3*needs); err != nil {
+			return Finding{}, err
 		}
 	}
-	return s.Check(ctx, v)
+	f, err := s.Check(ctx, v)
+	if err == nil {
+		err = Note(ctx, s.Catalog, f, s.Log)
+	}
+	return f, err
 }
 
 // Chosen says whether a version belongs to a round that reads a share of them.
