@@ -18,13 +18,10 @@ const (
 
 	selectEntries = "SELECT " + entryColumns + " FROM entries e LEFT JOIN versions v ON v.row = e.version "
 
-	selectEntry = selectEntries + "WHERE e.id = $1"
-	selectChild = selectEntries + "WHERE e.parent = $1 AND e.name_key = $2 AND e.removed = 0"
-	// What is known of all children need not be told of each.
-	selectChildren = `SELECT e.id, e.member, NULL, e.place, e.folder, e.name, e.side, e.account, e.person, e.created,
-		e.modified, NULL, e.taken_by, e.taken_at, e.drop_account, e.replaces, e.change_authority, e.change_member,
-		` + versionColumns + ` FROM entries e LEFT JOIN versions v ON v.row = e.version
-		WHERE e.parent = $1 AND e.name_key > $2 AND e.removed = 0 ORDER BY e.name_key LIMIT $3`
+	selectEntry    = selectEntries + "WHERE e.id = $1"
+	selectChild    = selectEntries + "WHERE e.parent = $1 AND e.name_key = $2 AND e.removed = 0"
+	selectChildren = selectEntries + `WHERE e.parent = $1 AND e.name_key > $2 AND e.removed = 0
+		ORDER BY e.name_key LIMIT $3`
 	selectDropFolder = selectEntries + `WHERE e.member = $1 AND e.drop_account = $2 AND e.drop_account <> 0
 		AND e.removed = 0 AND e.place = $3 ORDER BY e.id LIMIT 1`
 
@@ -90,14 +87,11 @@ func (r *reader) entry(sql, what string, id any, args ...any) (e mailbox.Entry, 
 
 func (r *reader) entries(sql string, into []mailbox.Entry, args ...any) ([]mailbox.Entry, error) {
 	all := into[:0]
-	if r.ctx.Err() != nil {
-		return all, canceled(r.ctx)
-	}
-	err := r.c.Pass(sql, func(row tuple) error {
+	err := r.ask(r.c.Pass, sql, func(row tuple) error {
 		all = append(all, scanEntry(row, 0))
 		return nil
 	}, args...)
-	return all, unavailable(err)
+	return all, err
 }
 
 // Entry finds an entry whether in view or not.
@@ -112,11 +106,7 @@ func (r *reader) Child(parent mailbox.EntryID, key string) (mailbox.Entry, error
 
 // Children pages through what is in view in a folder.
 func (r *reader) Children(parent mailbox.EntryID, after string, limit int, into []mailbox.Entry) ([]mailbox.Entry, error) {
-	all, err := r.entries(selectChildren, into, int64(parent), after, int64(limit))
-	for i := range all {
-		all[i].Parent = parent
-	}
-	return all, err
+	return r.entries(selectChildren, into, int64(parent), after, int64(limit))
 }
 
 // DropFolder finds a data centre's own folder.

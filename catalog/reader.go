@@ -53,10 +53,15 @@ func (r *reader) Now() time.Time { return r.at }
 
 // each runs a query and calls scan for each row.
 func (r *reader) each(sql string, scan func(tuple) error, args ...any) error {
+	return r.ask(r.c.Query, sql, scan, args...)
+}
+
+// ask is each by Query or Pass of the connection.
+func (r *reader) ask(by func(string, func(tuple) error, ...any) error, sql string, scan func(tuple) error, args ...any) error {
 	if r.ctx.Err() != nil {
 		return canceled(r.ctx)
 	}
-	return unavailable(r.c.Query(sql, scan, args...))
+	return unavailable(by(sql, scan, args...))
 }
 
 // one runs a query for at most one row and says whether there was one.

@@ -160,20 +160,25 @@ func (c *Conn) queue(r request, oids []uint32, sql string, args []any) error {
 	return nil
 }
 
+// add lets a statement wait for the next flush.
+func (c *Conn) add(sql string, args []any) (*stmt, error) {
+	s, err := c.prepare(sql)
+	if err != nil {
+		return nil, err
+	}
+	return s, c.queue(request{s: s}, s.desc.ParamOIDs, sql, args)
+}
+
 // Later sends a statement with the next one whose answer is wanted. Its error
 // is that one's.
 func (c *Conn) Later(sql string, args ...any) error {
-	s, err := c.prepare(sql)
-	if err != nil {
-		return err
-	}
-	if err := c.queue(request{s: s}, s.desc.ParamOIDs, sql, args); err != nil {
+	if _, err := c.add(sql, args); err != nil {
 		return err
 	}
 	if len(c.pending) < maxPending {
 		return nil
 	}
-	_, _, err = c.flush(nil)
+	_, _, err := c.flush(nil)
 	return err
 }
 
@@ -191,11 +196,7 @@ func (c *Conn) Ahead(sql string, scan func(*Row) error, args ...any) error {
 // Exec runs a statement and gives the number of rows it changed; rows that it
 // returns are dropped.
 func (c *Conn) Exec(sql string, args ...any) (int64, error) {
-	s, err := c.prepare(sql)
-	if err != nil {
-		return 0, err
-	}
-	if err := c.queue(request{s: s}, s.desc.ParamOIDs, sql, args); err != nil {
+	if _, err := c.add(sql, args); err != nil {
 		return 0, err
 	}
 	_, n, err := c.flush(nil)
@@ -207,11 +208,8 @@ func (c *Conn) Exec(sql string, args ...any) (int64, error) {
 // statements. Arguments are int64, bool, string, []byte, time.Time (stored as
 // microseconds; the zero time as 0) or nil.
 func (c *Conn) Query(sql string, scan func(*Row) error, args ...any) error {
-	s, err := c.prepare(sql)
+	s, err := c.add(sql, args)
 	if err != nil {
-		return err
-	}
-	if err := c.queue(request{s: s}, s.desc.ParamOIDs, sql, args); err != nil {
 		return err
 	}
 	rows := c.room()
@@ -226,11 +224,8 @@ func (c *Conn) Query(sql string, scan func(*Row) error, args ...any) error {
 // rows are on their way, which then need no memory. Rows that were handed out
 // count only if Pass gives no error.
 func (c *Conn) Pass(sql string, scan func(*Row) error, args ...any) error {
-	s, err := c.prepare(sql)
+	s, err := c.add(sql, args)
 	if err != nil {
-		return err
-	}
-	if err := c.queue(request{s: s}, s.desc.ParamOIDs, sql, args); err != nil {
 		return err
 	}
 	to := passing{scan: scan, row: Row{same: s.same}}
