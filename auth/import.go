@@ -142,44 +142,41 @@ func (im *importer) one(e *editor, g *rowGroup) error {
 			}
 		}
 	}
-	if err := im.particulars(e, g); err != nil {
+	known, err := e.tx.AccountByLogin(Login(g.account.Login).Key())
+	isNew := mailbox.KindOf(err) == mailbox.NotFound
+	if err != nil && !isNew {
 		return err
 	}
-	if len(im.faults) > n || g.faulty {
-		return nil
-	}
-	before := e.changes
-	added, err := im.apply(e, g)
-	if err != nil {
-		return im.note(g.line, err)
-	}
-	switch {
-	case added:
-		im.summary.Added++
-	case e.changes > before:
-		im.summary.Changed++
-	default:
-		im.summary.Unchanged++
-	}
-	return nil
-}
-
-// particulars notes every fault of the account itself.
-func (im *importer) particulars(e *editor, g *rowGroup) error {
-	_, err := e.tx.AccountByLogin(Login(g.account.Login).Key())
-	if err != nil && mailbox.KindOf(err) != mailbox.NotFound {
-		return err
-	}
-	var faults []error
-	if err == nil {
-		faults = g.account.changeFaults()
+	account, faults := g.account, []error(nil)
+	if isNew {
+		account, faults = account.parse()
 	} else {
-		_, faults = g.account.parse()
+		faults = account.changeFaults()
 	}
 	for _, f := range faults {
 		if err := im.note(g.line, f); err != nil {
 			return err
 		}
+	}
+	if len(im.faults) > n || g.faulty {
+		return nil
+	}
+	before := e.changes
+	if isNew {
+		err = e.add(account, im.password(Login(g.account.Login), account.Password))
+	} else {
+		err = im.change(e, known, account)
+	}
+	if err != nil {
+		return im.note(g.line, err)
+	}
+	switch {
+	case isNew:
+		im.summary.Added++
+	case e.changes > before:
+		im.summary.Changed++
+	default:
+		im.summary.Unchanged++
 	}
 	return nil
 }
@@ -194,37 +191,27 @@ func (im *importer) note(line int, err error) error {
 	return nil
 }
 
-// apply adds the account or changes it to what the file says.
-func (im *importer) apply(e *editor, g *rowGroup) (added bool, err error) {
-	login := Login(g.account.Login)
+// change brings an account to what the file says.
+func (im *importer) change(e *editor, a Account, n NewAccount) error {
+	if n.Kind != "" && n.Kind != a.Kind {
+		return invalid(textKindFixed)
+	}
+	if err := e.set(a, changeOf(n)); err != nil {
+		return err
+	}
+	login := Login(n.Login)
 	a, err := e.tx.AccountByLogin(login.Key())
-	if err != nil && mailbox.KindOf(err) != mailbox.NotFound {
-		return false, err
-	}
 	if err != nil {
-		n, err := g.account.check()
-		if err != nil {
-			return false, err
-		}
-		return true, e.add(n, im.password(login, n.Password))
+		return err
 	}
-	if g.account.Kind != "" && g.account.Kind != a.Kind {
-		return false, invalid(textKindFixed)
-	}
-	if err := e.set(a, changeOf(g.account)); err != nil {
-		return false, err
-	}
-	if a, err = e.tx.AccountByLogin(login.Key()); err != nil {
-		return false, err
-	}
-	if h := PHC(""); a.Password == "" && g.account.Password != "" {
-		if h = im.password(login, g.account.Password); h != "" {
+	if a.Password == "" && n.Password != "" {
+		if h := im.password(login, n.Password); h != "" {
 			if err := e.setPassword(a, h); err != nil {
-				return false, err
+				return err
 			}
 		}
 	}
-	return false, e.grant(a, g.account.Grants)
+	return e.grant(a, n.Grants)
 }
 
 // changeOf leaves alone what the file does not say.
